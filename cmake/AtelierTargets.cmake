@@ -1,0 +1,49 @@
+# How a library, a program and a test of Atelier are made.
+
+add_library(atelier_warnings INTERFACE)
+target_compile_options(atelier_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Wcast-qual
+  -Wimplicit-fallthrough -Wunused -Wnull-dereference -Wduplicated-cond -Wlogical-op -Wformat=2 -Werror)
+target_compile_options(atelier_warnings INTERFACE $<$<STREQUAL:${ATELIER_SANITIZE},thread>:-Wno-tsan>)
+if(ATELIER_SANITIZE)
+  target_compile_options(atelier_warnings INTERFACE -fsanitize=${ATELIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(atelier_warnings INTERFACE -fsanitize=${ATELIER_SANITIZE})
+endif()
+
+# Libraries whose every file needs the whole of LibTorch share one precompiled header.
+function(atelier_precompile target)
+  target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+endfunction()
+
+# atelier_library(<folder> SOURCES ... [PUBLIC libs...] [PRIVATE libs...])
+function(atelier_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(atelier_${name} STATIC ${arg_SOURCES})
+  add_library(atelier::${name} ALIAS atelier_${name})
+  set_target_properties(atelier_${name} PROPERTIES EXPORT_NAME ${name})
+  target_include_directories(atelier_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/atelier>)
+  target_compile_features(atelier_${name} PUBLIC cxx_std_20)
+  target_link_libraries(atelier_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:atelier_warnings>)
+  set_property(GLOBAL APPEND PROPERTY ATELIER_INSTALLED atelier_${name})
+  set_property(GLOBAL APPEND PROPERTY ATELIER_FOLDERS ${name})
+endfunction()
+
+# atelier_program(<name> SOURCE file LIBRARIES ...)
+function(atelier_program name)
+  cmake_parse_arguments(arg "" "SOURCE" "LIBRARIES" ${ARGN})
+  add_executable(${name} ${arg_SOURCE})
+  target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} atelier_warnings)
+  set_property(GLOBAL APPEND PROPERTY ATELIER_INSTALLED ${name})
+endfunction()
+
+# atelier_test(<folder> SOURCES ... LIBRARIES ...): one program a folder, one CTest entry a case.
+function(atelier_test name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES" ${ARGN})
+  add_executable(test_${name} ${arg_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${arg_LIBRARIES} GTest::gtest GTest::gmock GTest::gtest_main atelier_warnings)
+  target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(test_${name} PRIVATE ATELIER_SOURCE_DIR="${PROJECT_SOURCE_DIR}" ATELIER_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  include(GoogleTest)
+  gtest_discover_tests(test_${name} TEST_PREFIX "${name}." DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 300)
+endfunction()

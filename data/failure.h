@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace atelier {
+
+/// Why the bytes or the pixels of an entry could not be had.
+enum class Fault {
+  kBadUrl,           ///< not http(s), file or a path; credentials in it; unreadable
+  kDns,              ///< the host's name has no address
+  kRefusedAddress,   ///< loopback, private, link-local, multicast or reserved, without data.allow_private
+  kConnect,          ///< nobody answered the connection
+  kTls,              ///< certificate or handshake
+  kTimeout,          ///< HEAD, GET or connection took too long
+  kConnection,       ///< reset or closed before the end, or not HTTP
+  kHttpStatus,       ///< an answer other than 2xx; detail holds the number
+  kRedirects,        ///< too many, or to somewhere that is not allowed
+  kTooLargeByHead,   ///< Content-Length over data.max_image_size, before a byte of the body
+  kTooLargeInBody,   ///< more bytes came than data.max_image_size, whatever was promised
+  kMissingFile,      ///< a local path that cannot be read
+  kNotAnImage,
+  kTruncated,
+  kTooManyPixels,
+  kChecksum,         ///< sha256 of the bytes is not the list's
+};
+inline constexpr int kFaultCount = 16;
+
+/// The name of a fault in logs and in the ledger, such as "too-large-by-head".
+std::string_view fault_name(Fault fault);
+
+/// A bad sample, as a value.
+struct Failure {
+  Fault fault;
+  std::string detail;      ///< one clause for a person: "HTTP 404", "Content-Length 20971520 is over 10485760"
+  bool transient = false;  ///< may heal: worth another attempt (5xx, 408, 425, 429, timeouts, resets, DNS, connect)
+  double retry_after = 0;  ///< seconds the server asked to wait, 0 if it did not
+};
+
+}  // namespace atelier

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "data/source.h"
+
+namespace atelier {
+
+/// Limits of every transfer. The defaults are those of DataConfig.
+struct HttpLimits {
+  uint64_t max_bytes = 10'485'760;  ///< of a body, by HEAD's Content-Length, GET's Content-Length, and bytes that came
+  double head_timeout = 10;         ///< seconds for a HEAD, start to end
+  double get_timeout = 30;          ///< seconds for a GET, start to last byte
+  double connect_timeout = 10;      ///< seconds to connect, TLS included
+  int connections = 32;             ///< transfers at once
+  bool allow_private = false;
+  static constexpr int kMaxRedirects = 5;
+  static constexpr int kPerHost = 16;              ///< connections to one host and port at once
+  static constexpr long kMaxHeaderBytes = 65'536;  ///< of all headers of one answer
+};
+
+/// What the transfers have cost so far. Read from any thread.
+struct HttpCounts {
+  uint64_t heads = 0;
+  uint64_t gets = 0;
+  uint64_t bytes = 0;           ///< of bodies
+  uint64_t connections = 0;     ///< opened; the rest were kept alive
+};
+
+/// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on the same thread).
+///
+/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A HEAD whose
+/// Content-Length is over max_bytes ends it before a byte of the body; a server that does not know HEAD (405, 501) or
+/// gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever was promised.
+/// Addresses are judged when the socket is opened, after DNS and on every redirect; redirects go to http or https only.
+/// No content encoding is asked for, no cookies, no credentials, no proxy from the environment; TLS is verified.
+class HttpSource : public Source {
+ public:
+  HttpSource(const HttpLimits& limits, Handler handler);
+  ~HttpSource() override;
+  void submit(Request request) override;
+  HttpCounts counts() const;
+
+ private:
+  class Loop;
+  std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "data/failure.h"
+
+namespace atelier {
+
+/// One attempt at the bytes of one entry.
+struct Request {
+  uint64_t ticket = 0;  ///< the caller's name for it, returned with the answer
+  std::string url;      ///< http://, https://, file:// or a path
+};
+
+/// The answer: the whole body, or why there is none.
+struct Answer {
+  uint64_t ticket = 0;
+  std::variant<std::vector<std::byte>, Failure> body;
+};
+
+/// The seam to wherever bytes are: one attempt each, no retries (the stream decides about those), no order.
+///
+/// `submit` never blocks and may be called from any thread; the answer comes exactly once, through the handler that
+/// the source was made with, on a thread of the source: the handler must be quick and must not throw. Destruction
+/// abandons what is in flight within a second and calls no handler afterwards.
+class Source {
+ public:
+  using Handler = std::function<void(Answer)>;
+  virtual ~Source() = default;
+  virtual void submit(Request request) = 0;
+};
+
+}  // namespace atelier

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+
+#include "images/image.h"
+
+namespace atelier {
+
+enum class DecodeFault { kNotAnImage, kTruncated, kTooManyPixels };
+struct DecodeFailure {
+  DecodeFault fault;
+  std::string detail;  ///< one clause, such as "a JPEG of 70000 x 70000 pixels"
+};
+
+/// The most pixels that decode() allocates for. Judged from the header, before any allocation.
+inline constexpr int64_t kMaxPixels = int64_t{64} << 20;
+
+/// Decodes a JPEG, PNG or WebP file: grey, palette, alpha (composited onto white), 16 bit (rounded to 8), CMYK JPEG
+/// and EXIF orientation (applied) included. Any bytes are safe to pass.
+///   bytes     the whole file
+///   min_side  0, or the smallest shorter edge the caller needs: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its
+///             size, never below min_side. The result depends on (bytes, min_side) alone.
+///   returns   the picture upright, or what was wrong with the file
+///   threads   any number at once; keeps nothing
+std::variant<Image, DecodeFailure> decode(std::span<const std::byte> bytes, int min_side = 0,
+                                          int64_t max_pixels = kMaxPixels);
+
+}  // namespace atelier

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The layout of a run folder, as far as whoever reads weights must know it: RUN/positions/NNNNNNNNNNNN/ with state.json
+/// written last, which holds the SHA-256 of every other file. docs/run-folder.md is the full description.
+namespace atelier {
+
+/// A sealed checkpoint whose hashes were found right.
+struct Checkpoint {
+  std::filesystem::path folder;
+  uint64_t position = 0;
+  nlohmann::json state;  ///< state.json
+};
+
+/// positions/NNNNNNNNNNNN of a run.
+std::filesystem::path checkpoint_folder(const std::filesystem::path& run_dir, uint64_t position);
+
+/// The sealed checkpoints' folders of a run, oldest first; nothing is verified.
+std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& run_dir);
+
+/// Reads state.json of `folder` and compares every hash in it. Throws std::invalid_argument, one sentence, when
+/// something is missing, damaged or of another format version.
+Checkpoint verify_checkpoint(const std::filesystem::path& folder);
+
+/// The newest good checkpoint of a run; damaged ones are named in `warnings` and passed over. Nothing: there is none.
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings);
+
+/// What --checkpoint takes: a run folder (its newest good checkpoint) or one position's folder. Throws
+/// std::invalid_argument when neither is there.
+Checkpoint open_checkpoint(const std::filesystem::path& path, std::vector<std::string>& warnings);
+
+}  // namespace atelier

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace atelier {
+
+/// All that is needed to build a network again: written into the metadata of its weights, so that a weights file
+/// explains itself.
+struct ModelSpec {
+  std::string kind = "diffusion";    ///< "diffusion" or "pix2pix"
+  int image_size = 64;               ///< H == W
+  std::string condition = "none";    ///< "none", "outline" or "file"
+  std::vector<std::string> labels;   ///< index is the number the network sees
+  int channels = 64;
+  int levels = 3;
+  int blocks = 2;
+  int attention_size = 16;
+  double dropout = 0.1;
+  double label_dropout = 0.1;
+
+  /// 0, 1 (outline) or 3 (file).
+  int condition_channels() const { return condition == "none" ? 0 : condition == "outline" ? 1 : 3; }
+  bool operator==(const ModelSpec&) const = default;
+};
+
+void to_json(nlohmann::json& json, const ModelSpec& spec);
+/// Throws std::invalid_argument on missing, wrongly typed or out-of-range fields.
+void from_json(const nlohmann::json& json, ModelSpec& spec);
+
+}  // namespace atelier
