@@ -18,7 +18,8 @@ namespace atelier {
 /// parent. A kill at any instruction leaves the old `target` or the new one, never a mixture.
 ///   target  the final folder; an existing one is replaced
 ///   write   fills the folder it is given; when it throws, the partial folder is removed and `target` is untouched
-void publish_folder(const std::filesystem::path& target, const std::function<void(const std::filesystem::path&)>& write);
+void publish_folder(const std::filesystem::path& target,
+                    const std::function<void(const std::filesystem::path&)>& write);
 
 /// The same for one file of `bytes`.
 void publish_file(const std::filesystem::path& target, std::string_view bytes);

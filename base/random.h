@@ -53,7 +53,7 @@ double random_normal(uint64_t seed, uint64_t position, Purpose purpose, uint64_t
 /// arguments. `stream` (below 2^24) tells several sequences of one purpose apart, such as dropout layers.
 void fill_uniform(std::span<float> out, uint64_t seed, uint64_t position, Purpose purpose, uint32_t stream = 0);
 
-/// Fills `out` with standard normal numbers (Box-Muller in float32), element i as above. About 3 ns each.
+/// Fills `out` with standard normal numbers (Box-Muller in float32), element i as above. A few nanoseconds each.
 void fill_normal(std::span<float> out, uint64_t seed, uint64_t position, Purpose purpose, uint32_t stream = 0);
 
 }  // namespace atelier

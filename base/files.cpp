@@ -1,0 +1,186 @@
+#include "base/files.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdexcept>
+#include <sys/file.h>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace atelier {
+namespace fs = std::filesystem;
+namespace {
+
+[[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
+
+/// A file descriptor that is closed when it goes.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags, mode_t mode = 0666)
+      : number_(open(path.c_str(), flags | O_CLOEXEC, mode)) {
+    if (number_ < 0) fail("cannot open " + path.string());
+  }
+  ~Descriptor() { close(number_); }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+void sync_path(const fs::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  if (fsync(file.number()) != 0) fail("cannot sync " + path.string());
+}
+
+fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+void sync_tree(const fs::path& folder) {
+  for (const auto& item : fs::recursive_directory_iterator(folder)) sync_path(item.path());
+  sync_path(folder);
+}
+
+fs::path beside(const fs::path& target, const char* ending) {
+  fs::path path = target;
+  path += ending;
+  return path;
+}
+
+void write_all(const Descriptor& file, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file.number(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail("cannot write " + path.string());
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+}  // namespace
+
+void publish_folder(const fs::path& target, const std::function<void(const fs::path&)>& write) {
+  const fs::path partial = beside(target, ".partial");
+  fs::remove_all(partial);
+  fs::create_directories(partial);
+  try {
+    write(partial);
+    sync_tree(partial);
+  } catch (...) {
+    std::error_code ignored;  // the first error is the one worth reporting
+    fs::remove_all(partial, ignored);
+    throw;
+  }
+  // A plain rename cannot replace a folder that is not empty; an exchange can, in one step.
+  const unsigned flags = fs::exists(target) ? RENAME_EXCHANGE : 0;
+  if (renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), flags) != 0)
+    fail("cannot publish " + target.string());
+  sync_path(parent_of(target));
+  fs::remove_all(partial);
+}
+
+void publish_file(const fs::path& target, std::string_view bytes) {
+  const fs::path partial = beside(target, ".partial");
+  try {
+    const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
+    write_all(file, bytes, partial);
+    if (fsync(file.number()) != 0) fail("cannot sync " + partial.string());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(partial, ignored);
+    throw;
+  }
+  fs::rename(partial, target);
+  sync_path(parent_of(target));
+}
+
+std::string read_file(const fs::path& path, size_t max_bytes) {
+  const Descriptor file(path, O_RDONLY);
+  std::string bytes;
+  std::array<char, 65'536> piece;
+  for (;;) {
+    const ssize_t count = read(file.number(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("cannot read " + path.string());
+    if (count == 0) return bytes;
+    if (bytes.size() + static_cast<size_t>(count) > max_bytes)
+      throw std::runtime_error(path.string() + " is larger than " + std::to_string(max_bytes) + " bytes");
+    bytes.append(piece.data(), static_cast<size_t>(count));
+  }
+}
+
+struct Sha256::State {
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  if (!state_->context || EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) != 1)
+    throw std::runtime_error("OpenSSL offers no SHA-256");
+}
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::span<const std::byte> bytes) {
+  if (EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) != 1)
+    throw std::runtime_error("OpenSSL's SHA-256 failed");
+}
+
+std::string Sha256::hex() {
+  std::array<unsigned char, 32> digest;
+  if (EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr) != 1)
+    throw std::runtime_error("OpenSSL's SHA-256 failed");
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : digest) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+std::string sha256_hex(std::span<const std::byte> bytes) {
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.hex();
+}
+
+std::string sha256_file(const fs::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  Sha256 hash;
+  std::vector<std::byte> piece(1 << 20);
+  for (;;) {
+    const ssize_t count = read(file.number(), piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail("cannot read " + path.string());
+    if (count == 0) return hash.hex();
+    hash.update(std::span(piece).first(static_cast<size_t>(count)));
+  }
+}
+
+std::optional<FileLock> FileLock::try_acquire(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) fail("cannot open " + path.string());
+  FileLock lock(descriptor);
+  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) fail("cannot lock " + path.string());
+  return std::nullopt;
+}
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+FileLock& FileLock::operator=(FileLock&& other) noexcept {
+  std::swap(descriptor_, other.descriptor_);
+  return *this;
+}
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+}  // namespace atelier
