@@ -20,36 +20,36 @@ enum class Quality { kFast, kBalanced, kHigh };
 
 /// Where images come from and how they are delivered.
 struct DataConfig {
-  std::string list;                            ///< the list file: txt, csv, tsv or jsonl
-  std::optional<uint64_t> seed;                ///< order and augmentation; the run's seed when absent
+  std::string list;              ///< the list file: txt, csv, tsv or jsonl
+  std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;
-  double held_out = 0.0;                       ///< share of groups kept out of training, for the held-out loss
-  int image_size = 64;                         ///< edge of the square that is delivered, pixels
-  Fit fit = Fit::kCrop;                        ///< cut the centre, or pad with white
+  double held_out = 0.0;  ///< share of groups kept out of training, for the held-out loss
+  int image_size = 64;    ///< edge of the square that is delivered, pixels
+  Fit fit = Fit::kCrop;   ///< cut the centre, or pad with white
   Condition condition = Condition::kNone;
-  bool flip = true;                            ///< mirror half of the images
-  double brightness = 0.2;                     ///< factor drawn from [1 - b, 1 + b]
-  uint64_t max_image_size = 10'485'760;        ///< bytes of one encoded image
-  bool allow_private = false;                  ///< connect to loopback and private addresses
-  int connections = 32;                        ///< transfers at once
-  int threads = 0;                             ///< decoding; 0: one a core
-  uint64_t memory = uint64_t{512} << 20;       ///< bytes in flight: encoded, decoded and batched
-  double head_timeout = 10;                    ///< seconds for a HEAD
-  double get_timeout = 30;                     ///< seconds for a GET, start to last byte
-  double sample_deadline = 120;                ///< seconds of retries before a transient failure becomes a verdict
-  double max_failure_rate = 0.5;               ///< of the last 10,000 positions; more ends the run
-  double outage_limit = 3600;                  ///< seconds without any reachable host before the run ends
+  bool flip = true;                       ///< mirror half of the images
+  double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]
+  uint64_t max_image_size = 10'485'760;   ///< bytes of one encoded image
+  bool allow_private = false;             ///< connect to loopback and private addresses
+  int connections = 32;                   ///< transfers at once
+  int threads = 0;                        ///< decoding; 0: one a core
+  uint64_t memory = uint64_t{512} << 20;  ///< bytes in flight: encoded, decoded and batched
+  double head_timeout = 10;               ///< seconds for a HEAD
+  double get_timeout = 30;                ///< seconds for a GET, start to last byte
+  double sample_deadline = 120;           ///< seconds of retries before a transient failure becomes a verdict
+  double max_failure_rate = 0.5;          ///< of the last 10,000 positions; more ends the run
+  double outage_limit = 3600;             ///< seconds without any reachable host before the run ends
 };
 
 /// The network.
 struct ModelConfig {
   Kind kind = Kind::kDiffusion;
-  int channels = 64;                           ///< width at full resolution
-  int levels = 3;                              ///< resolutions: each halves the side
-  int blocks = 2;                              ///< residual blocks at each resolution (diffusion)
-  int attention_size = 16;                     ///< self-attention where the side is at most this (diffusion)
+  int channels = 64;        ///< width at full resolution
+  int levels = 3;           ///< resolutions: each halves the side
+  int blocks = 2;           ///< residual blocks at each resolution (diffusion)
+  int attention_size = 16;  ///< self-attention where the side is at most this (diffusion)
   double dropout = 0.1;
-  double label_dropout = 0.1;                  ///< share of samples trained without their label (diffusion)
+  double label_dropout = 0.1;  ///< share of samples trained without their label (diffusion)
 };
 
 /// How the network is trained. "Positions" count samples since the start of the run.
@@ -58,38 +58,38 @@ struct TrainConfig {
   Resume resume = Resume::kAuto;
   int64_t epochs = 50;
   int64_t steps_per_epoch = 100;
-  int64_t batch_size = 32;                     ///< global, over all processes
+  int64_t batch_size = 32;  ///< global, over all processes
   Device device = Device::kAuto;
   Precision precision = Precision::kAuto;
-  int threads = 0;                             ///< computing; 0: one a core
+  int threads = 0;  ///< computing; 0: one a core
   double learning_rate = 2e-4;
   RateSchedule rate_schedule = RateSchedule::kConstant;
-  int64_t warmup = 1'000;                      ///< positions over which the rate rises from 0
+  int64_t warmup = 1'000;  ///< positions over which the rate rises from 0
   double weight_decay = 0.0;
-  double clip = 1.0;                           ///< largest norm of all gradients; 0: no clipping
-  int64_t average_halflife = 20'000;           ///< positions; half-life of the running average of the weights
-  int64_t checkpoint_every = 1;                ///< epochs
-  int64_t keep_checkpoints = 3;                ///< newest ones that stay on disk
-  int64_t sample_every = 1;                    ///< epochs; a grid of samples
+  double clip = 1.0;                  ///< largest norm of all gradients; 0: no clipping
+  int64_t average_halflife = 20'000;  ///< positions; half-life of the running average of the weights
+  int64_t checkpoint_every = 1;       ///< epochs
+  int64_t keep_checkpoints = 3;       ///< newest ones that stay on disk
+  int64_t sample_every = 1;           ///< epochs; a grid of samples
 };
 
 /// What atelier-generate is asked for.
 struct GenerateConfig {
-  std::string checkpoint;                      ///< run folder or one position's folder
+  std::string checkpoint;  ///< run folder or one position's folder
   std::string label;
   int variations = 1;
-  std::string image;                           ///< a design to start from, or whose outline is taken
-  double strength = 0.6;                       ///< how far to leave `image`: 0 keeps it, 1 ignores it (diffusion)
-  std::string condition;                       ///< the sketch itself
-  std::string color;                           ///< "#rrggbb" (pix2pix)
+  std::string image;      ///< a design to start from, or whose outline is taken
+  double strength = 0.6;  ///< how far to leave `image`: 0 keeps it, 1 ignores it (diffusion)
+  std::string condition;  ///< the sketch itself
+  std::string color;      ///< "#rrggbb" (pix2pix)
   Quality quality = Quality::kBalanced;
-  int steps = 0;                               ///< sampler steps; 0: from the quality
-  double guidance = 1.5;                       ///< classifier-free guidance scale; 1: none
-  bool average = true;                         ///< the running average of the weights instead of the raw ones
+  int steps = 0;          ///< sampler steps; 0: from the quality
+  double guidance = 1.5;  ///< classifier-free guidance scale; 1: none
+  bool average = true;    ///< the running average of the weights instead of the raw ones
   Device device = Device::kAuto;
   int threads = 0;
-  std::string out;                             ///< folder for PNG files
-  std::string grid;                            ///< file for a contact sheet
+  std::string out;   ///< folder for PNG files
+  std::string grid;  ///< file for a contact sheet
 };
 
 struct Config {

@@ -22,12 +22,12 @@ struct Flag {
 };
 
 struct Program {
-  std::string name;                    ///< "atelier-data"
-  std::string summary;                 ///< one sentence
-  std::vector<std::string> sections;   ///< settings that --help shows: {"seed", "data"}
-  std::vector<std::string> positional; ///< names of positional arguments, such as {"command", "list"}
+  std::string name;                     ///< "atelier-data"
+  std::string summary;                  ///< one sentence
+  std::vector<std::string> sections;    ///< settings that --help shows: {"seed", "data"}
+  std::vector<std::string> positional;  ///< names of positional arguments, such as {"command", "list"}
   std::vector<Flag> flags;
-  std::string examples;                ///< the end of --help
+  std::string examples;  ///< the end of --help
 };
 
 /// A parsed command line.
@@ -41,9 +41,9 @@ struct Invocation {
   std::optional<std::string> flag(const std::string& name) const;
 };
 
-/// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help, --version, --show-config
-/// and --completion SHELL itself, else runs `body` and returns its exit code. std::invalid_argument becomes one line on
-/// stderr and exit 2; any other exception one line and exit 1.
+/// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help, --version,
+/// --show-config and --completion SHELL itself, else runs `body` and returns its exit code. std::invalid_argument
+/// becomes one line on stderr and exit 2; any other exception one line and exit 1.
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body);
 
 }  // namespace atelier

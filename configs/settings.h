@@ -42,7 +42,8 @@ Resolved resolve(const std::vector<Layer>& layers);
 /// (with line and column), an alias bomb, a list where a value is due.
 Layer read_yaml_layer(const std::string& path);
 
-/// The environment as a layer: the four short names and every ATELIER_ one. An ATELIER_ name that is no setting is an error.
+/// The environment as a layer: the four short names and every ATELIER_ one. An ATELIER_ name that is no setting is an
+/// error.
 Layer read_environment_layer(char** environment);
 
 /// The tree as YAML; with sources, each line ends in a comment that says where the value came from.

@@ -1,0 +1,135 @@
+#include "configs/completion.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include "configs/command_line.h"
+
+namespace atelier {
+namespace {
+
+/// One flag as a shell sees it.
+struct Completion {
+  std::string flag, help;
+  bool takes_value = true;
+  std::string values;  ///< separated by spaces; empty: a file name, or anything
+};
+
+std::string values_of(const SettingInfo& setting) {
+  if (setting.type == "boolean") return "true false";
+  if (setting.type.find('|') == std::string::npos) return "";
+  std::string values = setting.type;
+  std::replace(values.begin(), values.end(), '|', ' ');
+  return values;
+}
+
+std::vector<Completion> completions(const Program& program) {
+  std::vector<Completion> all;
+  std::map<std::string, Completion> by_key;
+  for (const SettingInfo& setting : list_settings()) {
+    all.push_back({setting.key, setting.help, true, values_of(setting)});
+    by_key.emplace(setting.key, all.back());
+  }
+  for (const Alias& alias : kAliases) {
+    Completion completion = by_key.at(std::string(alias.key));
+    completion.flag = alias.flag;
+    all.push_back(std::move(completion));
+  }
+  for (const auto* flags : {&program.flags, &common_flags()}) {
+    for (const Flag& flag : *flags) {
+      const std::string values = flag.name == "completion" ? "bash zsh fish" : "";
+      all.push_back({flag.name, flag.help, !flag.placeholder.empty(), values});
+    }
+  }
+  return all;
+}
+
+/// "atelier-train" as the name of a shell function.
+std::string function_name(const Program& program) {
+  std::string name = "_" + program.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+/// `text` between single quotes for a POSIX shell and for fish.
+std::string quoted(const std::string& text) {
+  std::string result = "'";
+  for (const char c : text) result += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return result + "'";
+}
+
+std::string bash_script(const Program& program) {
+  std::string flags, cases;
+  for (const Completion& completion : completions(program)) {
+    flags += " --" + completion.flag;
+    if (completion.values.empty()) continue;
+    cases += fmt::format("    --{}) COMPREPLY=($(compgen -W '{}' -- \"$word\")); return ;;\n", completion.flag,
+                         completion.values);
+  }
+  // bash splits words at "=", so that --flag=va arrives as three words.
+  return fmt::format(R"({0}() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
+  if [[ $word == "=" ]]; then
+    word=
+  elif [[ $before == "=" ]]; then
+    before=${{COMP_WORDS[COMP_CWORD-2]}}
+  fi
+  case $before in
+{1}  esac
+  if [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W '{2}' -- "$word"))
+  else
+    COMPREPLY=($(compgen -f -- "$word"))
+  fi
+}}
+complete -o filenames -F {0} {3}
+)",
+                     function_name(program), cases, flags.substr(1), program.name);
+}
+
+std::string zsh_script(const Program& program) {
+  std::string specs;
+  for (const Completion& completion : completions(program)) {
+    std::string help;
+    for (const char c : completion.help)
+      help += c == '[' || c == ']' || c == ':' ? std::string("\\") + c : std::string(1, c);
+    std::string spec = fmt::format("--{}{}[{}]", completion.flag, completion.takes_value ? "=" : "", help);
+    if (!completion.values.empty()) {
+      spec += ":value:(" + completion.values + ")";
+    } else if (completion.takes_value) {
+      spec += ":value:_files";
+    }
+    specs += " \\\n    " + quoted(spec);
+  }
+  return fmt::format("#compdef {0}\n{1}() {{\n  _arguments{2} \\\n    '*:file:_files'\n}}\ncompdef {1} {0}\n",
+                     program.name, function_name(program), specs);
+}
+
+std::string fish_script(const Program& program) {
+  std::string script;
+  for (const Completion& completion : completions(program)) {
+    std::string value;
+    if (!completion.values.empty()) {
+      value = " -x -a " + quoted(completion.values);
+    } else if (completion.takes_value) {
+      value = " -r";
+    }
+    script +=
+        fmt::format("complete -c {} -l {}{} -d {}\n", program.name, completion.flag, value, quoted(completion.help));
+  }
+  return script;
+}
+
+}  // namespace
+
+std::string completion_script(const Program& program, const std::string& shell) {
+  if (shell == "bash") return bash_script(program);
+  if (shell == "zsh") return zsh_script(program);
+  if (shell == "fish") return fish_script(program);
+  throw std::invalid_argument(fmt::format("flag --completion: cannot be \"{}\"; it takes bash, zsh or fish", shell));
+}
+
+}  // namespace atelier

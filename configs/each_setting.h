@@ -1,0 +1,141 @@
+#pragma once
+
+#include <string>
+
+#include "base/random.h"
+#include "configs/config.h"
+#include "configs/domain.h"
+
+/// The one declaration of every setting's name, environment variable, unit, help and range; its type and default are
+/// the member's in config.h. Private to configs/: the rest of the program reads Config or list_settings().
+namespace atelier {
+
+struct Setting {
+  const char* key;
+  const char* unit;                   ///< "" where there is none
+  const char* help;                   ///< one line, no full stop
+  const char* environment = nullptr;  ///< null: ATELIER_ and the key in upper case
+};
+
+inline constexpr auto kDevices = choice<Device>("auto", "cpu", "cuda");
+
+/// Calls visit(Setting, member, domain) for each member of `config`, a Config or a const Config, in the order in which
+/// people read them.
+template <class AnyConfig, class Visit>
+void each_data_setting(AnyConfig& config, Visit&& visit) {
+  auto& data = config.data;
+  visit(Setting{"data.list", "", "list of images: a txt, csv, tsv or jsonl file"}, data.list, Text{});
+  visit(Setting{"data.seed", "", "seed of order and augmentation; none: the run's"}, data.seed,
+        OptionalInteger{{0, int64_t{kMaxSeed}}});
+  visit(Setting{"data.shuffle", "", "permute the whole list, windows of it, or nothing"}, data.shuffle,
+        choice<Shuffle>("full", "window", "none"));
+  visit(Setting{"data.held_out", "", "share of groups kept out of training, for the held-out loss"}, data.held_out,
+        Number{0, 0.9});
+  visit(Setting{"data.image_size", "pixels", "edge of the square that the network sees"}, data.image_size,
+        Integer{8, 1024});
+  visit(Setting{"data.fit", "", "cut the centre to a square, or pad with white"}, data.fit, choice<Fit>("crop", "pad"));
+  visit(Setting{"data.condition", "", "input image: none, the list's condition_url, or the image's own outline"},
+        data.condition, choice<Condition>("none", "file", "outline"));
+  visit(Setting{"data.flip", "", "mirror half of the images"}, data.flip, Boolean{});
+  visit(Setting{"data.brightness", "", "brightness changes by up to this share"}, data.brightness, Number{0, 0.9});
+  visit(Setting{"data.max_image_size", "bytes", "largest encoded image that is fetched", "MAX_IMAGE_SIZE"},
+        data.max_image_size, Bytes{uint64_t{1} << 10, uint64_t{1} << 30});
+  visit(Setting{"data.allow_private", "", "connect to loopback and private addresses too"}, data.allow_private,
+        Boolean{});
+  visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});
+  visit(Setting{"data.threads", "", "threads that decode; 0: one a core"}, data.threads, Integer{0, 1024});
+  visit(Setting{"data.memory", "bytes", "images in flight: encoded, decoded and batched"}, data.memory,
+        Bytes{uint64_t{1} << 20, uint64_t{1} << 40});
+  visit(Setting{"data.head_timeout", "seconds", "a HEAD, start to end"}, data.head_timeout, Number{0.1, 3600});
+  visit(Setting{"data.get_timeout", "seconds", "a GET, start to last byte"}, data.get_timeout, Number{0.1, 3600});
+  visit(Setting{"data.sample_deadline", "seconds", "retries of one image before another takes its place"},
+        data.sample_deadline, Number{0, 86'400});
+  visit(Setting{"data.max_failure_rate", "", "failed share of the last 10,000 positions that ends the run"},
+        data.max_failure_rate, Number{0, 1});
+  visit(Setting{"data.outage_limit", "seconds", "wait while no host can be reached before the run ends"},
+        data.outage_limit, Number{0, 604'800});
+}
+
+template <class AnyConfig, class Visit>
+void each_model_setting(AnyConfig& config, Visit&& visit) {
+  auto& model = config.model;
+  visit(Setting{"model.kind", "", "what is trained"}, model.kind, choice<Kind>("diffusion", "pix2pix"));
+  visit(Setting{"model.channels", "", "width of the network at full resolution"}, model.channels, Integer{4, 1024});
+  visit(Setting{"model.levels", "", "resolutions; each halves the side"}, model.levels, Integer{1, 10});
+  visit(Setting{"model.blocks", "", "residual blocks at each resolution (diffusion)"}, model.blocks, Integer{1, 16});
+  visit(Setting{"model.attention_size", "pixels", "self-attention where the side is at most this (diffusion)"},
+        model.attention_size, Integer{0, 1024});
+  visit(Setting{"model.dropout", "", "share of activations dropped in training"}, model.dropout, Number{0, 0.9});
+  visit(Setting{"model.label_dropout", "", "share of samples trained without their label (diffusion)"},
+        model.label_dropout, Number{0, 1});
+}
+
+template <class AnyConfig, class Visit>
+void each_train_setting(AnyConfig& config, Visit&& visit) {
+  auto& train = config.train;
+  visit(Setting{"train.run_dir", "", "folder of the run: checkpoints, metrics, samples"}, train.run_dir, Text{});
+  visit(Setting{"train.resume", "", "go on from the newest checkpoint: if there is one, never, or always"},
+        train.resume, choice<Resume>("auto", "never", "must"));
+  visit(Setting{"train.epochs", "epochs", "length of the run", "EPOCHS"}, train.epochs, Integer{1, 1'000'000});
+  visit(Setting{"train.steps_per_epoch", "steps", "length of an epoch", "STEPS_PER_EPOCH"}, train.steps_per_epoch,
+        Integer{1, 1'000'000});
+  visit(Setting{"train.batch_size", "images", "one step, over all processes", "BATCH_SIZE"}, train.batch_size,
+        Integer{1, 65'536});
+  visit(Setting{"train.device", "", "where to compute; auto: a GPU if there is one"}, train.device, kDevices);
+  visit(Setting{"train.precision", "", "of forward and backward; auto: what is fastest here"}, train.precision,
+        choice<Precision>("auto", "float32", "bfloat16", "float16"));
+  visit(Setting{"train.threads", "", "threads that compute; 0: one a core"}, train.threads, Integer{0, 1024});
+  visit(Setting{"train.learning_rate", "", "at its highest"}, train.learning_rate, Number{0, 1});
+  visit(Setting{"train.rate_schedule", "", "of the learning rate after the warm-up"}, train.rate_schedule,
+        choice<RateSchedule>("constant", "cosine"));
+  visit(Setting{"train.warmup", "positions", "over which the learning rate rises from 0"}, train.warmup,
+        Integer{0, 1'000'000'000'000});
+  visit(Setting{"train.weight_decay", "", "of AdamW"}, train.weight_decay, Number{0, 1});
+  visit(Setting{"train.clip", "", "largest norm of all gradients; 0: no clipping"}, train.clip, Number{0, 1'000'000});
+  visit(Setting{"train.average_halflife", "positions", "half-life of the running average of the weights"},
+        train.average_halflife, Integer{1, 1'000'000'000'000});
+  visit(Setting{"train.checkpoint_every", "epochs", "between checkpoints"}, train.checkpoint_every,
+        Integer{1, 1'000'000});
+  visit(Setting{"train.keep_checkpoints", "", "newest checkpoints that stay on disk"}, train.keep_checkpoints,
+        Integer{1, 1'000'000});
+  visit(Setting{"train.sample_every", "epochs", "between sample grids"}, train.sample_every, Integer{1, 1'000'000});
+}
+
+template <class AnyConfig, class Visit>
+void each_generate_setting(AnyConfig& config, Visit&& visit) {
+  auto& generate = config.generate;
+  visit(Setting{"generate.checkpoint", "", "run folder, or one position's folder in it"}, generate.checkpoint, Text{});
+  visit(Setting{"generate.label", "", "kind of furniture: one of the checkpoint's labels"}, generate.label, Text{});
+  visit(Setting{"generate.variations", "images", "how many to make"}, generate.variations, Integer{1, 4096});
+  visit(Setting{"generate.image", "", "picture to start from, or whose outline is taken"}, generate.image, Text{});
+  visit(Setting{"generate.strength", "", "how far to leave the image: 0 keeps it, 1 ignores it (diffusion)"},
+        generate.strength, Number{0, 1});
+  visit(Setting{"generate.condition", "", "the input image itself, such as a sketch"}, generate.condition, Text{});
+  visit(Setting{"generate.color", "", "colour of the piece; empty: drawn from those seen (pix2pix)"}, generate.color,
+        Color{});
+  visit(Setting{"generate.quality", "", "chooses the number of steps"}, generate.quality,
+        choice<Quality>("fast", "balanced", "high"));
+  visit(Setting{"generate.steps", "steps", "of the sampler; 0: from the quality (diffusion)"}, generate.steps,
+        Integer{0, 1000});
+  visit(Setting{"generate.guidance", "", "classifier-free guidance scale; 1: none (diffusion)"}, generate.guidance,
+        Number{0, 100});
+  visit(Setting{"generate.average", "", "use the running average of the weights"}, generate.average, Boolean{});
+  visit(Setting{"generate.device", "", "where to compute; auto: a GPU if there is one"}, generate.device, kDevices);
+  visit(Setting{"generate.threads", "", "threads that compute; 0: one a core"}, generate.threads, Integer{0, 1024});
+  visit(Setting{"generate.out", "", "folder for PNG files; empty: none"}, generate.out, Text{});
+  visit(Setting{"generate.grid", "", "PNG file for a contact sheet; empty: none"}, generate.grid, Text{});
+}
+
+template <class AnyConfig, class Visit>
+void each_setting(AnyConfig& config, Visit&& visit) {
+  visit(Setting{"seed", "", "seed of everything that is drawn at random"}, config.seed, Integer{0, int64_t{kMaxSeed}});
+  each_data_setting(config, visit);
+  each_model_setting(config, visit);
+  each_train_setting(config, visit);
+  each_generate_setting(config, visit);
+}
+
+/// The environment variable of a setting.
+std::string environment_name(const Setting& setting);
+
+}  // namespace atelier

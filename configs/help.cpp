@@ -1,0 +1,137 @@
+#include "configs/help.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <vector>
+
+#include "configs/command_line.h"
+
+namespace atelier {
+namespace {
+
+constexpr size_t kColumns = 100;
+
+/// The words of `text` in lines of at most `width` columns. A longer word is broken at its bars: a|b|c.
+std::vector<std::string> wrap(const std::string& text, size_t width) {
+  std::vector<std::string> lines{""};
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word = text.substr(begin, end - begin);
+    std::string& line = lines.back();
+    if (line.empty()) {
+      line = word;
+    } else if (line.size() + 1 + word.size() <= width) {
+      line += ' ' + word;
+    } else {
+      lines.push_back(word);
+    }
+    begin = end + 1;
+  }
+  return lines;
+}
+
+struct Row {
+  std::string name, fallback, help;
+};
+
+/// Rows in three columns; the last one is wrapped.
+std::string table(const std::vector<Row>& rows) {
+  size_t name_width = 0, fallback_width = 0;
+  for (const Row& row : rows) {
+    name_width = std::max(name_width, row.name.size());
+    fallback_width = std::max(fallback_width, row.fallback.size());
+  }
+  const size_t indent = 2 + name_width + 2 + (fallback_width > 0 ? fallback_width + 2 : 0);
+  std::string text;
+  for (const Row& row : rows) {
+    std::string start = fmt::format("  {:<{}}", row.name, name_width);
+    if (fallback_width > 0) start += fmt::format("  {:<{}}", row.fallback, fallback_width);
+    for (const std::string& line : wrap(row.help, kColumns - indent)) {
+      text += fmt::format("{:<{}}{}\n", start, indent, line);
+      start.clear();
+    }
+  }
+  return text;
+}
+
+Row flag_row(const Flag& flag) {
+  return {"--" + flag.name + (flag.placeholder.empty() ? "" : " " + flag.placeholder), "", flag.help};
+}
+
+/// Unit and range, as far as there are any: " [seconds, 0.1..3600]".
+std::string bracket(const SettingInfo& setting) {
+  const bool is_choice = setting.type.find('|') != std::string::npos;
+  const std::string allowed = is_choice ? setting.type : setting.range;
+  if (setting.unit.empty() && allowed.empty()) return "";
+  return fmt::format(" [{}{}{}]", setting.unit, setting.unit.empty() || allowed.empty() ? "" : ", ", allowed);
+}
+
+std::vector<Row> setting_rows(const std::string& section) {
+  std::vector<Row> rows;
+  for (const SettingInfo& setting : list_settings()) {
+    if (setting.key != section && !setting.key.starts_with(section + ".")) continue;
+    const std::string fallback = setting.type == "text" && setting.fallback.empty() ? "\"\"" : setting.fallback;
+    rows.push_back({"--" + setting.key, fallback, setting.help + bracket(setting)});
+  }
+  return rows;
+}
+
+std::vector<Row> alias_rows(const std::vector<std::string>& sections) {
+  std::vector<Row> rows;
+  for (const Alias& alias : kAliases) {
+    const std::string section(alias.key.substr(0, alias.key.find('.')));
+    if (std::find(sections.begin(), sections.end(), section) == sections.end()) continue;
+    rows.push_back({fmt::format("--{}", alias.flag), "", fmt::format("--{}", alias.key)});
+  }
+  return rows;
+}
+
+/// A bar would end a cell.
+std::string cell(const std::string& text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '|') escaped += '\\';
+    escaped += c;
+  }
+  return escaped;
+}
+
+std::string code(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
+
+}  // namespace
+
+std::string help_text(const Program& program) {
+  std::string usage = "Usage: " + program.name;
+  for (const std::string& name : program.positional) usage += " [" + name + "]";
+  std::string text = fmt::format("{}\n\n{} [--flag value ...]\n", program.summary, usage);
+  std::vector<Row> flags;
+  for (const Flag& flag : program.flags) flags.push_back(flag_row(flag));
+  for (const Flag& flag : common_flags()) flags.push_back(flag_row(flag));
+  text += "\nFlags:\n" + table(flags);
+  std::vector<Row> settings;
+  for (const std::string& section : program.sections) {
+    for (Row& row : setting_rows(section)) settings.push_back(std::move(row));
+  }
+  text += "\nSettings and their defaults. Later wins: default, --config FILE, environment, flag.\n" + table(settings);
+  const std::vector<Row> aliases = alias_rows(program.sections);
+  if (!aliases.empty()) text += "\nShort names:\n" + table(aliases);
+  if (!program.examples.empty()) text += "\nExamples:\n" + program.examples;
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+std::string settings_markdown() {
+  std::string text =
+      "| setting | environment | default | unit | range | what it is |\n"
+      "|---|---|---|---|---|---|\n";
+  for (const SettingInfo& setting : list_settings()) {
+    const bool is_number = setting.type == "integer" || setting.type == "number" || setting.type == "integer or none";
+    const std::string range = setting.range.empty() ? setting.type : setting.range;
+    text += fmt::format("| {} | {} | {} | {} | {} | {} |\n", code(setting.key), code(setting.environment),
+                        code(setting.fallback), setting.unit, is_number ? range : cell(range), cell(setting.help));
+  }
+  return text;
+}
+
+}  // namespace atelier

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string>
+
+#include "configs/program.h"
+
+/// Texts for people, from list_settings(). Private to configs/.
+namespace atelier {
+
+/// What --help prints: usage, flags, the program's sections of settings, examples; lines of at most 100 columns.
+std::string help_text(const Program& program);
+
+/// What --settings prints: every setting as a row of a Markdown table.
+std::string settings_markdown();
+
+}  // namespace atelier

@@ -1,0 +1,72 @@
+#include "configs/program.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fmt/format.h>
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
+
+#include "configs/command_line.h"
+#include "configs/completion.h"
+#include "configs/help.h"
+#include "configs/interrupt.h"
+#include "configs/preset.h"
+
+namespace atelier {
+namespace {
+
+void print(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (!written) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+}
+
+Resolved resolve_settings(const CommandLine& line) {
+  std::vector<Layer> layers;
+  if (const auto config = line.flag("config")) layers.push_back(read_yaml_layer(find_config(*config)));
+  layers.push_back(read_environment_layer(environ));
+  layers.push_back(line.settings);
+  return resolve(layers);
+}
+
+int run(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
+  const CommandLine line = parse_command_line(program, argc, argv);
+  if (line.flag("help")) return print(help_text(program)), kGood;
+  if (line.flag("version")) return print(fmt::format("{} {}\n", program.name, ATELIER_VERSION)), kGood;
+  if (line.flag("settings")) return print(settings_markdown()), kGood;
+  if (const auto shell = line.flag("completion")) return print(completion_script(program, *shell)), kGood;
+
+  Invocation invocation{resolve_settings(line), line.positional, line.flags, {}};
+  if (line.flag("show-config")) return print(to_yaml(invocation.settings)), kGood;
+  const Interrupt interrupt;
+  invocation.stop = interrupt.token();
+  return body(invocation);
+}
+
+int fail(const Program& program, const char* what, ExitCode code) {
+  const std::string_view message = what;  // LibTorch appends a stack trace from the second line on
+  fmt::print(stderr, "{}: {}\n", program.name, message.substr(0, message.find('\n')));
+  return code;
+}
+
+}  // namespace
+
+std::optional<std::string> Invocation::flag(const std::string& name) const {
+  const auto found = std::find_if(flags.begin(), flags.end(), [&](const auto& given) { return given.first == name; });
+  return found == flags.end() ? std::nullopt : std::optional(found->second);
+}
+
+int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
+  try {
+    return run(program, argc, argv, body);
+  } catch (const std::invalid_argument& error) {
+    return fail(program, error.what(), kUserMustChange);
+  } catch (const std::bad_alloc&) {
+    return fail(program, "out of memory", kSystemFailed);
+  } catch (const std::exception& error) {
+    return fail(program, error.what(), kSystemFailed);
+  }
+}
+
+}  // namespace atelier
