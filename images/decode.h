@@ -10,7 +10,11 @@
 
 namespace atelier {
 
-enum class DecodeFault { kNotAnImage, kTruncated, kTooManyPixels };
+enum class DecodeFault {
+  kNotAnImage,     ///< neither JPEG, PNG nor WebP, or an animation
+  kTruncated,      ///< begins as one of them, but is cut short or damaged
+  kTooManyPixels,  ///< by its header
+};
 struct DecodeFailure {
   DecodeFault fault;
   std::string detail;  ///< one clause, such as "a JPEG of 70000 x 70000 pixels"
@@ -20,7 +24,8 @@ struct DecodeFailure {
 inline constexpr int64_t kMaxPixels = int64_t{64} << 20;
 
 /// Decodes a JPEG, PNG or WebP file: grey, palette, alpha (composited onto white), 16 bit (rounded to 8), CMYK JPEG
-/// and EXIF orientation (applied) included. Any bytes are safe to pass.
+/// and EXIF orientation (applied) included. Colour profiles and gamma are not applied: values are taken as sRGB. Any
+/// bytes are safe to pass.
 ///   bytes     the whole file
 ///   min_side  0, or the smallest shorter edge the caller needs: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its
 ///             size, never below min_side. The result depends on (bytes, min_side) alone.

@@ -11,7 +11,8 @@
 /// Pixels to bytes. Pure functions, any number of threads at once. Errors: std::runtime_error.
 namespace atelier {
 
-/// A PNG file of `image`, with `text` as its iTXt/tEXt chunks (keyword, UTF-8 text).
+/// A PNG file of `image`, with `text` as its text chunks (keyword of 1 to 79 Latin-1 characters, UTF-8 text): tEXt
+/// where the text is ASCII, else iTXt. Same arguments, same bytes.
 std::vector<std::byte> encode_png(const Image& image, const std::map<std::string, std::string>& text = {});
 
 /// A baseline JPEG file of `image`, 4:2:0. quality 1..100.

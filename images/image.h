@@ -24,6 +24,11 @@ struct Outline {
   int width = 0;
   int height = 0;
   std::vector<uint8_t> pixels;
+
+  Outline() = default;
+  Outline(int columns, int rows)
+      : width(columns), height(rows), pixels(static_cast<size_t>(columns) * static_cast<size_t>(rows)) {}
+  bool operator==(const Outline&) const = default;
 };
 
 }  // namespace atelier

@@ -22,13 +22,14 @@ struct Augmentation {
 };
 
 /// Draws from Purpose::kFlip and Purpose::kBrightness: mirrored with probability 1/2 when `flip`, brightness uniform in
-/// [1 - brightness, 1 + brightness].
+/// [1 - brightness, 1 + brightness). The two are independent of each other.
 Augmentation draw_augmentation(uint64_t seed, uint64_t position, bool flip, double brightness);
 
 void augment(Image& image, const Augmentation& augmentation);
 
 /// The lines of a picture: where a designer would have drawn them. Same size as `image`.
-/// Canny (1986) on a lightly blurred picture, strongest response over the three channels.
+/// Canny (1986) on the square root of each channel's distance from white, lightly blurred, strongest response over the
+/// three channels: white furniture on a white ground keeps its lines, and the grain of wood does not become any.
 Outline outline(const Image& image);
 
 /// Interleaved RGB to planes: out[c * height * width + y * width + x]. out.size() == 3 * height * width.

@@ -1,0 +1,83 @@
+#include "images/decode.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+#include "images/formats.h"
+#include "images/opencv.h"
+
+namespace atelier {
+namespace {
+
+/// Whether `bytes` continue with `signature` at `offset`.
+bool has_at(std::span<const std::byte> bytes, size_t offset, std::string_view signature) {
+  return bytes.size() >= offset + signature.size() &&
+         std::equal(signature.begin(), signature.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset),
+                    [](char letter, std::byte byte) { return static_cast<std::byte>(letter) == byte; });
+}
+
+Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
+  if (has_at(bytes, 0, "\xff\xd8\xff")) return read_jpeg(bytes, min_side, max_pixels);
+  if (has_at(bytes, 0, "\x89PNG\r\n\x1a\n")) return read_png(bytes, max_pixels);
+  if (has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP")) return read_webp(bytes, max_pixels);
+  return DecodeFailure{DecodeFault::kNotAnImage, bytes.empty() ? "an empty file" : "neither JPEG, PNG nor WebP"};
+}
+
+/// Turns a stored picture upright. The eight orientations (EXIF 2.32, tag 0x0112) are an optional exchange of rows and
+/// columns, then an optional mirror each way.
+Image upright(Stored stored) {
+  if (stored.orientation == 1) return std::move(stored.image);
+  cv::Mat pixels = as_mat(stored.image);
+  if (stored.orientation >= 5) pixels = pixels.t();
+  Image result(pixels.cols, pixels.rows);
+  cv::Mat target = as_mat(result);
+  switch (stored.orientation) {
+    case 2:
+    case 6:
+      cv::flip(pixels, target, 1);  // left to right
+      break;
+    case 3:
+    case 7:
+      cv::flip(pixels, target, -1);  // both ways
+      break;
+    case 4:
+    case 8:
+      cv::flip(pixels, target, 0);  // top to bottom
+      break;
+    default:
+      pixels.copyTo(target);
+  }
+  return result;
+}
+
+}  // namespace
+
+std::variant<Image, DecodeFailure> decode(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
+  Reading reading = read(bytes, min_side, max_pixels);
+  if (auto* failure = std::get_if<DecodeFailure>(&reading)) return std::move(*failure);
+  return upright(std::get<Stored>(std::move(reading)));
+}
+
+std::optional<DecodeFailure> judge_size(std::string_view format, int64_t width, int64_t height, int64_t max_pixels) {
+  if (width * height <= max_pixels) return std::nullopt;
+  return DecodeFailure{DecodeFault::kTooManyPixels, fmt::format("a {} of {} x {} pixels", format, width, height)};
+}
+
+DecodeFailure damaged(std::string_view format, std::string_view reason) {
+  return {DecodeFault::kTruncated, fmt::format("a {} that is cut short or damaged ({})", format, reason)};
+}
+
+void composite_on_white(std::vector<uint8_t>& pixels) {
+  const size_t count = pixels.size() / 4;
+  for (size_t i = 0; i < count; ++i) {
+    const unsigned alpha = pixels[4 * i + 3];
+    for (size_t c = 0; c < 3; ++c) {
+      const unsigned sum = pixels[4 * i + c] * alpha + 255 * (255 - alpha);
+      pixels[3 * i + c] = static_cast<uint8_t>((sum + 127) / 255);
+    }
+  }
+  pixels.resize(3 * count);
+}
+
+}  // namespace atelier

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "images/decode.h"
+#include "images/image.h"
+
+/// What decode() is made of: one reader a file format, and what they share. Not for callers outside images/.
+namespace atelier {
+
+/// A picture as its file stores it.
+struct Stored {
+  Image image;
+  int orientation = 1;  ///< EXIF's, 1..8: how `image` has to be turned to stand upright
+};
+using Reading = std::variant<Stored, DecodeFailure>;
+
+/// Each expects a file with its format's signature.
+Reading read_jpeg(std::span<const std::byte> bytes, int min_side, int64_t max_pixels);
+Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels);
+Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels);
+
+/// The orientation in a JPEG file, or in an EXIF block with or without its "Exif\0\0"; 1 when there is none that holds.
+int orientation_of_jpeg(std::span<const std::byte> file);
+int orientation_of_block(std::span<const std::byte> exif);
+
+/// A failure when the header promises more than `max_pixels`.
+std::optional<DecodeFailure> judge_size(std::string_view format, int64_t width, int64_t height, int64_t max_pixels);
+
+/// The failure of a file that begins as `format`; `reason` is the library's own word.
+DecodeFailure damaged(std::string_view format, std::string_view reason);
+
+/// RGBA, not premultiplied, to RGB on white; in place, so the vector shrinks by a quarter.
+void composite_on_white(std::vector<uint8_t>& pixels);
+
+/// A deleter that calls a C library's own function: every handle of one lives in a unique_ptr.
+template <auto Free>
+struct FreeWith {
+  template <class T>
+  void operator()(T* handle) const noexcept {
+    Free(handle);
+  }
+};
+
+/// The view of the same bytes that C libraries take.
+inline const uint8_t* as_uint8(std::span<const std::byte> bytes) {
+  return reinterpret_cast<const uint8_t*>(bytes.data());
+}
+
+}  // namespace atelier
