@@ -17,7 +17,7 @@ enum class Fault {
   kConnection,       ///< reset or closed before the end, or not HTTP
   kHttpStatus,       ///< an answer other than 2xx; detail holds the number
   kRedirects,        ///< too many, or to somewhere that is not allowed
-  kTooLargeByHead,   ///< Content-Length over data.max_image_size, before a byte of the body
+  kTooLargeByHead,   ///< Content-Length (of HEAD or GET; a file's size) over data.max_image_size: no byte of the body was taken
   kTooLargeInBody,   ///< more bytes came than data.max_image_size, whatever was promised
   kMissingFile,      ///< a local path that cannot be read
   kNotAnImage,

@@ -17,7 +17,7 @@ struct HttpLimits {
   bool allow_private = false;
   static constexpr int kMaxRedirects = 5;
   static constexpr int kPerHost = 16;              ///< connections to one host and port at once
-  static constexpr long kMaxHeaderBytes = 65'536;  ///< of all headers of one answer
+  static constexpr long kMaxHeaderBytes = 65'536;  ///< of all headers of a HEAD or a GET, redirects included
 };
 
 /// What the transfers have cost so far. Read from any thread.
@@ -30,11 +30,17 @@ struct HttpCounts {
 
 /// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on the same thread).
 ///
-/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A HEAD whose
-/// Content-Length is over max_bytes ends it before a byte of the body; a server that does not know HEAD (405, 501) or
-/// gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever was promised.
-/// Addresses are judged when the socket is opened, after DNS and on every redirect; redirects go to http or https only.
-/// No content encoding is asked for, no cookies, no credentials, no proxy from the environment; TLS is verified.
+/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A Content-Length
+/// over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses HEAD (405, 501, 403,
+/// ...) or gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever was
+/// promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
+///
+/// Requests to one host and port beyond kPerHost wait in order of arrival while those to other hosts go on; timeouts count
+/// from the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect; redirects
+/// go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the environment;
+/// TLS is verified. Connections stay open for later requests.
+///
+/// The constructor throws std::runtime_error when libcurl cannot start. Do not destroy the source from its own handler.
 class HttpSource : public Source {
  public:
   HttpSource(const HttpLimits& limits, Handler handler);

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <curl/curl.h>
+#include <memory>
+
+#include "data/free_with.h"
+
+/// libcurl's handles, each freed by its owner.
+namespace atelier {
+
+using CurlEasy = std::unique_ptr<CURL, FreeWith<curl_easy_cleanup>>;
+using CurlMulti = std::unique_ptr<CURLM, FreeWith<curl_multi_cleanup>>;
+using CurlUrl = std::unique_ptr<CURLU, FreeWith<curl_url_cleanup>>;
+using CurlText = std::unique_ptr<char, FreeWith<curl_free>>;
+
+}  // namespace atelier

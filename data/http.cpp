@@ -1,0 +1,173 @@
+#include "data/http.h"
+
+#include <atomic>
+#include <csignal>
+#include <fmt/format.h>
+#include <memory>
+#include <mutex>
+#include <pthread.h>
+#include <stdexcept>
+#include <stop_token>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "data/curl_handle.h"
+#include "data/host_queue.h"
+#include "data/local_file.h"
+#include "data/transfer.h"
+#include "data/url.h"
+
+namespace atelier {
+namespace {
+
+constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
+
+/// Memory or file descriptors have run out, or the loop is misused: nothing that another attempt mends. Leaving the
+/// loop's thread by an exception ends the process with this sentence.
+void check(CURLMcode code) {
+  if (code != CURLM_OK) throw std::runtime_error(fmt::format("libcurl's loop failed: {}", curl_multi_strerror(code)));
+}
+
+CurlMulti make_multi(const HttpLimits& limits) {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process, by the first source
+  CurlMulti multi(initialised == CURLE_OK ? curl_multi_init() : nullptr);
+  if (!multi) throw std::runtime_error("libcurl cannot start: out of memory, or its TLS library is broken");
+  check(curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 2L * limits.connections));  // kept alive
+  check(curl_multi_setopt(multi.get(), CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(HttpLimits::kPerHost)));
+  return multi;
+}
+
+/// Signals are for the program's own threads. A write to a connection that the peer closed is an error, not a SIGPIPE.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+}  // namespace
+
+/// The thread and what it owns. Only `submitted_` and the counts are shared.
+class HttpSource::Loop {
+ public:
+  Loop(const HttpLimits& limits, Handler handler)
+      : limits_(limits), handler_(std::move(handler)), waiting_(HttpLimits::kPerHost), multi_(make_multi(limits_)) {
+    for (int i = 0; i < limits_.connections; ++i) {
+      transfers_.push_back(std::make_unique<Transfer>(limits_));
+      idle_.push_back(transfers_.back().get());
+    }
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+
+  void submit(Request request) {
+    std::unique_lock lock(mutex_);
+    submitted_.push_back(std::move(request));
+    const bool first = submitted_.size() == 1;  // otherwise the loop has been woken already
+    lock.unlock();
+    if (first) curl_multi_wakeup(multi_.get());
+  }
+
+  HttpCounts counts() const { return {heads_, gets_, bytes_, connections_}; }
+
+ private:
+  void run(const std::stop_token& stop) {
+    block_signals();
+    const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
+    while (!stop.stop_requested()) {
+      accept_submitted(stop);
+      start_transfers();
+      int running = 0;
+      check(curl_multi_perform(multi_.get(), &running));
+      end_transfers(stop);
+      check(curl_multi_poll(multi_.get(), nullptr, 0, kPollLimit, nullptr));
+    }
+  }
+
+  /// Web requests to the queue; local files and bad URLs are answered on the spot.
+  void accept_submitted(const std::stop_token& stop) {
+    std::vector<Request> requests;
+    {
+      const std::lock_guard lock(mutex_);
+      requests.swap(submitted_);
+    }
+    for (Request& request : requests) {
+      if (stop.stop_requested()) return;
+      auto parsed = parse_url(request.url);
+      if (auto* failure = std::get_if<Failure>(&parsed)) {
+        handler_({request.ticket, std::move(*failure)});
+        continue;
+      }
+      Url& url = std::get<Url>(parsed);
+      if (url.local) {
+        handler_({request.ticket, read_local_file(url.target, limits_.max_bytes)});
+      } else {
+        waiting_.push({std::move(request), std::move(url)});
+      }
+    }
+  }
+
+  void start_transfers() {
+    while (!idle_.empty()) {
+      auto job = waiting_.pop();
+      if (!job) return;
+      Transfer& transfer = *idle_.back();
+      idle_.pop_back();
+      transfer.begin(std::move(*job));
+      add(transfer);
+    }
+  }
+
+  void add(Transfer& transfer) {
+    ++(transfer.is_head() ? heads_ : gets_);
+    check(curl_multi_add_handle(multi_.get(), transfer.handle()));
+  }
+
+  void end_transfers(const std::stop_token& stop) {
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+      if (stop.stop_requested()) return;
+      end_transfer(message->easy_handle, message->data.result);
+    }
+  }
+
+  void end_transfer(CURL* handle, CURLcode result) {
+    Transfer* transfer = nullptr;
+    curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
+    count(handle);
+    check(curl_multi_remove_handle(multi_.get(), handle));
+    auto answer = transfer->end(result);
+    if (!answer) return add(*transfer);
+    waiting_.done(transfer->job().url.host);
+    idle_.push_back(transfer);
+    start_transfers();
+    handler_(std::move(*answer));
+  }
+
+  void count(CURL* handle) {
+    long opened = 0;
+    curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
+    connections_ += static_cast<uint64_t>(opened);
+    curl_off_t bytes = 0;
+    curl_easy_getinfo(handle, CURLINFO_SIZE_DOWNLOAD_T, &bytes);
+    bytes_ += static_cast<uint64_t>(bytes);
+  }
+
+  const HttpLimits limits_;
+  const Handler handler_;
+  std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0;
+  std::mutex mutex_;  // guards submitted_
+  std::vector<Request> submitted_;
+  HostQueue waiting_;
+  CurlMulti multi_;
+  std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
+  std::vector<Transfer*> idle_;
+  std::jthread thread_;  ///< last, so that it is stopped and joined before anything that it uses goes
+};
+
+HttpSource::HttpSource(const HttpLimits& limits, Handler handler)
+    : loop_(std::make_unique<Loop>(limits, std::move(handler))) {}
+HttpSource::~HttpSource() = default;
+void HttpSource::submit(Request request) { loop_->submit(std::move(request)); }
+HttpCounts HttpSource::counts() const { return loop_->counts(); }
+
+}  // namespace atelier

@@ -1,0 +1,48 @@
+#include "data/local_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <memory>
+#include <sys/stat.h>
+#include <system_error>
+
+#include "data/free_with.h"
+
+namespace atelier {
+namespace {
+
+Failure system_failure(const char* what, int error) {
+  const bool transient = error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == ESTALE;
+  return {Fault::kMissingFile, fmt::format("{}: {}", what, std::generic_category().message(error)), transient};
+}
+
+}  // namespace
+
+std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes) {
+  // O_NONBLOCK: opening a FIFO returns at once instead of waiting for its writer.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (descriptor < 0) return system_failure("cannot open the file", errno);
+  const std::unique_ptr<FILE, FreeWith<&std::fclose>> file(::fdopen(descriptor, "rb"));
+  struct stat status {};
+  if (!file || ::fstat(descriptor, &status) != 0) return system_failure("cannot look at the file", errno);
+  if (!S_ISREG(status.st_mode)) return Failure{Fault::kMissingFile, "not a regular file"};
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size > max_bytes)
+    return Failure{Fault::kTooLargeByHead, fmt::format("a file of {} bytes is over {}", size, max_bytes)};
+
+  // One byte more than promised, so that the end shows without growing. Files of /proc promise 0 and hold more.
+  std::vector<std::byte> bytes(size + 1);
+  size_t filled = 0;
+  while ((filled += std::fread(bytes.data() + filled, 1, bytes.size() - filled, file.get())) == bytes.size()) {
+    if (filled > max_bytes) return Failure{Fault::kTooLargeInBody, fmt::format("more than {} bytes", max_bytes)};
+    bytes.resize(std::min<uint64_t>(2 * filled + 4096, max_bytes + 1));
+  }
+  if (std::ferror(file.get())) return system_failure("cannot read the file", errno);
+  bytes.resize(filled);
+  return bytes;
+}
+
+}  // namespace atelier

@@ -1,0 +1,44 @@
+#include "data/url.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "data/curl_handle.h"
+
+namespace atelier {
+namespace {
+
+Failure bad_url(std::string detail) { return {.fault = Fault::kBadUrl, .detail = std::move(detail)}; }
+
+/// One part of a parsed URL, empty when it has none.
+std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return {};
+  return CurlText(text).get();
+}
+
+}  // namespace
+
+std::variant<Url, Failure> parse_url(const std::string& text) {
+  if (text.empty() || text.find('\0') != std::string::npos) return bad_url("an empty url, or one with a zero byte");
+  if (text.find("://") == std::string::npos) return Url{.local = true, .target = text, .host = {}};
+
+  const CurlUrl url(curl_url());
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_URLENCODE | CURLU_DISALLOW_USER);
+  if (code == CURLUE_USER_NOT_ALLOWED) return bad_url("credentials in the url");
+  if (code != CURLUE_OK) return bad_url(curl_url_strerror(code));
+
+  const std::string scheme = part(url.get(), CURLUPART_SCHEME);
+  if (scheme == "file") {
+    const std::string path = part(url.get(), CURLUPART_PATH, CURLU_URLDECODE);
+    if (path.empty()) return bad_url("a file:// url with control characters");
+    return Url{.local = true, .target = path, .host = {}};
+  }
+  if (scheme != "http" && scheme != "https") return bad_url("neither http, https nor file");
+  std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
+  return Url{.local = false, .target = part(url.get(), CURLUPART_URL), .host = std::move(host)};
+}
+
+}  // namespace atelier

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "data/failure.h"
+
+namespace atelier {
+
+/// What an entry's url names: something on a web server, or a local file.
+struct Url {
+  bool local = false;
+  std::string target;  ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
+  std::string host;    ///< "example.org:443": who serves it; empty for a local file
+};
+
+/// Reads http://, https://, file:// (percent-encoded; no host, or localhost) or, where there is no "://", a path.
+/// Credentials are refused: a list is passed around, and what is in it ends in logs. The failure is always kBadUrl.
+std::variant<Url, Failure> parse_url(const std::string& text);
+
+}  // namespace atelier

@@ -1,0 +1,66 @@
+// Local files through HttpSource.
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/support/fetcher.h"
+
+namespace atelier {
+namespace {
+
+using test::body;
+using test::failure;
+using test::Fetcher;
+
+class HttpLocalFiles : public testing::Test {
+ protected:
+  HttpLocalFiles() { std::filesystem::create_directories(folder_); }
+  ~HttpLocalFiles() override { std::filesystem::remove_all(folder_); }
+  std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+    return (folder_ / name).string();
+  }
+  static HttpLimits small() { return {.max_bytes = 1000}; }
+
+  const std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("atelier-http-" + std::to_string(::getpid()));
+};
+
+TEST_F(HttpLocalFiles, AreReadByPathAndByFileUrl) {
+  Fetcher fetcher(small());
+  const std::string path = write("a chair.png", "pixels");
+  EXPECT_EQ(body(fetcher.fetch(path)), "pixels");
+  EXPECT_EQ(body(fetcher.fetch("file://" + folder_.string() + "/a%20chair.png")), "pixels");
+  EXPECT_EQ(body(fetcher.fetch(write("empty", ""))), "");
+  EXPECT_EQ(body(fetcher.fetch(write("full", std::string(1000, 'x')))), std::string(1000, 'x'));
+}
+
+TEST_F(HttpLocalFiles, OverTheCapAreRefusedUnread) {
+  Fetcher fetcher(small());
+  const Answer answer = fetcher.fetch(write("big", std::string(1001, 'x')));
+  EXPECT_EQ(failure(answer).fault, Fault::kTooLargeByHead);
+  EXPECT_FALSE(failure(answer).transient);
+}
+
+TEST_F(HttpLocalFiles, WithoutAnHonestSizeAreReadToTheirEndOrToTheCap) {
+  // /proc says that its files have 0 bytes.
+  EXPECT_FALSE(body(Fetcher({.max_bytes = 1 << 20}).fetch("/proc/self/status")).empty());
+  EXPECT_EQ(failure(Fetcher({.max_bytes = 10}).fetch("/proc/self/status")).fault, Fault::kTooLargeInBody);
+}
+
+TEST_F(HttpLocalFiles, ThatAreMissingFoldersPipesOrDevicesAreFailuresAtOnce) {
+  Fetcher fetcher(small());
+  const std::string pipe = (folder_ / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {folder_.string() + "/none", folder_.string(), pipe, std::string("/dev/zero")}) {
+    const Answer answer = fetcher.fetch(path);
+    EXPECT_EQ(failure(answer).fault, Fault::kMissingFile) << path;
+    EXPECT_FALSE(failure(answer).transient) << path;
+  }
+}
+
+}  // namespace
+}  // namespace atelier

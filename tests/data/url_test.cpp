@@ -1,0 +1,47 @@
+#include "data/url.h"
+
+#include <gtest/gtest.h>
+
+namespace atelier {
+namespace {
+
+Url good(const std::string& text) { return std::get<Url>(parse_url(text)); }
+bool bad(const std::string& text) {
+  const auto parsed = parse_url(text);
+  const auto* failure = std::get_if<Failure>(&parsed);
+  return failure != nullptr && failure->fault == Fault::kBadUrl && !failure->detail.empty() && !failure->transient;
+}
+
+TEST(Url, NamesTheHostAndPortThatServeIt) {
+  EXPECT_EQ(good("http://Example.org/a.jpg").host, "example.org:80");
+  EXPECT_EQ(good("https://example.org/a.jpg?x=1").host, "example.org:443");
+  EXPECT_EQ(good("http://example.org:8080/").host, "example.org:8080");
+  EXPECT_EQ(good("http://[::1]:81/").host, "[::1]:81");
+  EXPECT_FALSE(good("http://example.org/").local);
+}
+
+TEST(Url, EncodesWhatPeopleTypeIntoLists) {
+  EXPECT_EQ(good("http://example.org/red chair.jpg").target, "http://example.org/red%20chair.jpg");
+  EXPECT_EQ(good("http://example.org/a%20b.jpg").target, "http://example.org/a%20b.jpg");
+  EXPECT_EQ(good("http://example.org/st\xc3\xbchl.jpg").target, "http://example.org/st%c3%bchl.jpg");
+}
+
+TEST(Url, TakesFileUrlsAndPathsAsLocalFiles) {
+  EXPECT_TRUE(good("file:///tmp/a%20b.png").local);
+  EXPECT_EQ(good("file:///tmp/a%20b.png").target, "/tmp/a b.png");
+  EXPECT_EQ(good("file://localhost/tmp/a.png").target, "/tmp/a.png");
+  EXPECT_EQ(good("/tmp/100%25 wool.png").target, "/tmp/100%25 wool.png");
+  EXPECT_EQ(good("images/a.png").target, "images/a.png");
+}
+
+TEST(Url, RefusesWhatItCannotOrWillNotFetch) {
+  for (const char* text :
+       {"", "ftp://example.org/a.jpg", "gopher://example.org/", "data://text", "http://", "://x",
+        "http://user:secret@example.org/a.jpg", "http://user@example.org/", "http://example.org:99999/",
+        "http://exa mple.org/", "file://server/share/a.jpg", "file:///tmp/a%00b", "http://[::1/"})
+    EXPECT_TRUE(bad(text)) << text;
+  EXPECT_TRUE(bad(std::string("http://a/\0b", 11)));
+}
+
+}  // namespace
+}  // namespace atelier
