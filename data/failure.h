@@ -8,22 +8,23 @@ namespace atelier {
 
 /// Why the bytes or the pixels of an entry could not be had.
 enum class Fault {
-  kBadUrl,           ///< not http(s), file or a path; credentials in it; unreadable
-  kDns,              ///< the host's name has no address
-  kRefusedAddress,   ///< loopback, private, link-local, multicast or reserved, without data.allow_private
-  kConnect,          ///< nobody answered the connection
-  kTls,              ///< certificate or handshake
-  kTimeout,          ///< HEAD, GET or connection took too long
-  kConnection,       ///< reset or closed before the end, or not HTTP
-  kHttpStatus,       ///< an answer other than 2xx; detail holds the number
-  kRedirects,        ///< too many, or to somewhere that is not allowed
-  kTooLargeByHead,   ///< Content-Length (of HEAD or GET; a file's size) over data.max_image_size: no byte of the body was taken
-  kTooLargeInBody,   ///< more bytes came than data.max_image_size, whatever was promised
-  kMissingFile,      ///< a local path that cannot be read
+  kBadUrl,          ///< not http(s), file or a path; credentials in it; unreadable
+  kDns,             ///< the host's name has no address
+  kRefusedAddress,  ///< loopback, private, link-local, multicast or reserved, without data.allow_private
+  kConnect,         ///< nobody answered the connection
+  kTls,             ///< certificate or handshake
+  kTimeout,         ///< HEAD, GET or connection took too long
+  kConnection,      ///< reset or closed before the end, or not HTTP
+  kHttpStatus,      ///< an answer other than 2xx; detail holds the number
+  kRedirects,       ///< too many, or to somewhere that is not allowed
+  kTooLargeByHead,  ///< Content-Length (of HEAD or GET; a file's size) over data.max_image_size: no byte of the body
+                    ///< was taken
+  kTooLargeInBody,  ///< more bytes came than data.max_image_size, whatever was promised
+  kMissingFile,     ///< a local path that cannot be read
   kNotAnImage,
   kTruncated,
   kTooManyPixels,
-  kChecksum,         ///< sha256 of the bytes is not the list's
+  kChecksum,  ///< sha256 of the bytes is not the list's
 };
 inline constexpr int kFaultCount = 16;
 

@@ -24,21 +24,22 @@ struct HttpLimits {
 struct HttpCounts {
   uint64_t heads = 0;
   uint64_t gets = 0;
-  uint64_t bytes = 0;           ///< of bodies
-  uint64_t connections = 0;     ///< opened; the rest were kept alive
+  uint64_t bytes = 0;        ///< of bodies
+  uint64_t connections = 0;  ///< opened; the rest were kept alive
 };
 
 /// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on the same thread).
 ///
-/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A Content-Length
-/// over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses HEAD (405, 501, 403,
-/// ...) or gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever was
-/// promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
+/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A
+/// Content-Length over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses
+/// HEAD (405, 501, 403,
+/// ...) or gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever
+/// was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
 ///
-/// Requests to one host and port beyond kPerHost wait in order of arrival while those to other hosts go on; timeouts count
-/// from the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect; redirects
-/// go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the environment;
-/// TLS is verified. Connections stay open for later requests.
+/// Requests to one host and port beyond kPerHost wait in order of arrival while those to other hosts go on; timeouts
+/// count from the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect;
+/// redirects go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the
+/// environment; TLS is verified. Connections stay open for later requests.
 ///
 /// The constructor throws std::runtime_error when libcurl cannot start. Do not destroy the source from its own handler.
 class HttpSource : public Source {
