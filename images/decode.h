@@ -18,6 +18,7 @@ enum class DecodeFault {
 struct DecodeFailure {
   DecodeFault fault;
   std::string detail;  ///< one clause, such as "a JPEG of 70000 x 70000 pixels"
+  bool operator==(const DecodeFailure&) const = default;
 };
 
 /// The most pixels that decode() allocates for. Judged from the header, before any allocation.

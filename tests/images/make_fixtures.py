@@ -1,0 +1,126 @@
+"""Writes tests/images/data: small pictures of every kind, and what Pillow (or arithmetic) says their pixels are.
+
+    python3 tests/images/make_fixtures.py        # needs Pillow 10 or newer, NumPy
+
+NAME.EXT is the picture, NAME.ppm what decode() has to return for it.
+"""
+
+import io
+import pathlib
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+FOLDER = pathlib.Path(__file__).parent / "data"
+WIDTH, HEIGHT = 37, 23  # odd, so that no block or interlace pass fits
+
+
+def keep(name, file_bytes, expected):
+    """Stores a picture beside the pixels it stands for (uint8 [H, W, 3])."""
+    (FOLDER / name).write_bytes(file_bytes)
+    height, width, _ = expected.shape
+    ppm = b"P6\n%d %d\n255\n" % (width, height) + expected.astype(np.uint8).tobytes()
+    (FOLDER / name).with_suffix(".ppm").write_bytes(ppm)
+
+
+def saved(image, **options):
+    file = io.BytesIO()
+    image.save(file, **options)
+    return file.getvalue()
+
+
+def on_white(rgba):
+    colour, alpha = rgba[..., :-1].astype(np.int64), rgba[..., -1:].astype(np.int64)
+    grey_or_rgb = (colour * alpha + 255 * (255 - alpha) + 127) // 255
+    return np.broadcast_to(grey_or_rgb, (*rgba.shape[:2], 3))
+
+
+def to_8_bit(wide):
+    """Rounded to nearest: 65535 is 257 * 255."""
+    return (wide.astype(np.int64) + 128) // 257
+
+
+def png(samples, colour_type, depth, interlaced=False):
+    """A PNG file of samples [H, W, C], written by hand: Pillow writes neither 16-bit colour nor interlaced ones."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    def scan(part):
+        rows = part.astype(">u2" if depth == 16 else np.uint8)
+        return b"".join(b"\0" + row.tobytes() for row in rows) if part.size else b""
+
+    height, width, _ = samples.shape
+    adam7 = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)]
+    passes = [samples[y::dy, x::dx] for y, x, dy, dx in adam7] if interlaced else [samples]
+    header = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, int(interlaced))
+    body = zlib.compress(b"".join(map(scan, passes)), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    colour = np.stack([x * 255 // (WIDTH - 1), y * 255 // (HEIGHT - 1), (x + 2 * y) * 3 % 256], -1).astype(np.uint8)
+    colour[5:12, 8:20] = (200, 40, 30)
+    alpha = ((x * 7 + y * 11) % 256).astype(np.uint8)
+    rgb, rgba = Image.fromarray(colour), Image.fromarray(np.dstack([colour, alpha]))
+    grey = rgb.convert("L")
+    grey_alpha = np.dstack([np.asarray(grey), alpha])
+
+    # PNG
+    keep("rgb.png", saved(rgb, format="PNG"), colour)
+    keep("grey.png", saved(grey, format="PNG"), np.asarray(grey.convert("RGB")))
+    keep("one_bit.png", saved(grey.convert("1"), format="PNG"), np.asarray(grey.convert("1").convert("RGB")))
+    palette = rgb.quantize(13)
+    keep("palette.png", saved(palette, format="PNG"), np.asarray(palette.convert("RGB")))
+    transparent = bytes(range(0, 13 * 20, 20))
+    palette_file = saved(palette, format="PNG", transparency=transparent)
+    keep("palette_transparent.png", palette_file, on_white(np.asarray(Image.open(io.BytesIO(palette_file)).convert("RGBA"))))
+    keep("grey_alpha.png", saved(Image.fromarray(grey_alpha, "LA"), format="PNG"), on_white(grey_alpha))
+    keep("rgba.png", saved(rgba, format="PNG"), on_white(np.asarray(rgba)))
+    keep("interlaced.png", png(colour, 2, 8, interlaced=True), colour)
+    wide = np.dstack([colour, alpha]).astype(np.int64) * 256 + (x * 31 + y * 17)[..., None] % 256
+    keep("grey_16.png", png(wide[..., :1], 0, 16), np.repeat(to_8_bit(wide[..., :1]), 3, -1))
+    keep("rgb_16.png", png(wide[..., :3], 2, 16), to_8_bit(wide[..., :3]))
+    keep("rgba_16.png", png(wide, 6, 16, interlaced=True), on_white(to_8_bit(wide)))
+
+    # JPEG: what Pillow reads back
+    def keep_jpeg(name, image, **options):
+        file = saved(image, format="JPEG", quality=92, **options)
+        back = ImageOps.exif_transpose(Image.open(io.BytesIO(file)))
+        keep(name, file, np.asarray(back.convert("RGB")))
+
+    keep_jpeg("baseline.jpg", rgb)
+    keep_jpeg("progressive.jpg", rgb, progressive=True)
+    keep_jpeg("restarts.jpg", rgb, restart_marker_blocks=1, subsampling="4:4:4")
+    keep_jpeg("grey.jpg", grey)
+    keep_jpeg("cmyk.jpg", rgb.convert("CMYK"))
+
+    # Orientation
+    def exif(orientation):
+        tags = Image.Exif()
+        tags[0x0112] = orientation
+        tags[0x010E] = "a picture"
+        return tags.tobytes()
+
+    for orientation in range(1, 9):
+        keep_jpeg(f"orientation_{orientation}.jpg", rgb, exif=exif(orientation))
+    keep("orientation_6.png", saved(rgb, format="PNG", exif=exif(6)), np.rot90(colour, -1))
+    keep("orientation_8.webp", saved(rgb, format="WEBP", lossless=True, exif=exif(8)), np.rot90(colour, 1))
+    keep("orientation_bad.png", saved(rgb, format="PNG", exif=exif(9)), colour)
+
+    # WebP
+    lossy = saved(rgb, format="WEBP", quality=80)
+    keep("lossy.webp", lossy, np.asarray(Image.open(io.BytesIO(lossy)).convert("RGB")))
+    lossy = saved(rgba, format="WEBP", quality=80)
+    keep("lossy_alpha.webp", lossy, on_white(np.asarray(Image.open(io.BytesIO(lossy)).convert("RGBA"))))
+    keep("lossless.webp", saved(rgb, format="WEBP", lossless=True), colour)
+    keep("lossless_alpha.webp", saved(rgba, format="WEBP", lossless=True, exact=True), on_white(np.asarray(rgba)))
+    (FOLDER / "animated.webp").write_bytes(saved(rgb, format="WEBP", save_all=True, append_images=[ImageOps.mirror(rgb)]))
+
+
+if __name__ == "__main__":
+    main()
