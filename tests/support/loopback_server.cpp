@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
+#include <atomic>
 #include <cctype>
 #include <cerrno>
 #include <chrono>
@@ -248,14 +249,23 @@ class LoopbackServer::State {
 
  private:
   void accept_all(const std::stop_token& stop) {
-    std::list<std::jthread> threads;  // leaving joins them: each sees `stop` within a tick
+    struct Client {
+      std::atomic<bool> gone = false;
+      std::jthread thread;
+    };
+    std::list<Client> clients;  // leaving joins them: each sees `stop` within a tick
     while (!stop.stop_requested()) {
       pollfd waiting{listener_.get(), POLLIN, 0};
       if (::poll(&waiting, 1, kTick) <= 0) continue;
       const int accepted = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (accepted < 0) continue;
       const int number = count_connection();
-      threads.emplace_back([this, accepted, number, stop] { serve(accepted, number, stop); });
+      clients.remove_if([](const Client& client) { return client.gone.load(); });
+      Client& client = clients.emplace_back();
+      client.thread = std::jthread([this, accepted, number, stop, &client] {
+        serve(accepted, number, stop);
+        client.gone = true;
+      });
     }
   }
 

@@ -15,10 +15,10 @@ using test::body;
 using test::failure;
 using test::Fetcher;
 
-class HttpLocalFiles : public testing::Test {
+class LocalFiles : public testing::Test {
  protected:
-  HttpLocalFiles() { std::filesystem::create_directories(folder_); }
-  ~HttpLocalFiles() override { std::filesystem::remove_all(folder_); }
+  LocalFiles() { std::filesystem::create_directories(folder_); }
+  ~LocalFiles() override { std::filesystem::remove_all(folder_); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return (folder_ / name).string();
@@ -29,7 +29,7 @@ class HttpLocalFiles : public testing::Test {
       std::filesystem::temp_directory_path() / ("atelier-http-" + std::to_string(::getpid()));
 };
 
-TEST_F(HttpLocalFiles, AreReadByPathAndByFileUrl) {
+TEST_F(LocalFiles, AreReadByPathAndByFileUrl) {
   Fetcher fetcher(small());
   const std::string path = write("a chair.png", "pixels");
   EXPECT_EQ(body(fetcher.fetch(path)), "pixels");
@@ -38,20 +38,20 @@ TEST_F(HttpLocalFiles, AreReadByPathAndByFileUrl) {
   EXPECT_EQ(body(fetcher.fetch(write("full", std::string(1000, 'x')))), std::string(1000, 'x'));
 }
 
-TEST_F(HttpLocalFiles, OverTheCapAreRefusedUnread) {
+TEST_F(LocalFiles, OverTheCapAreRefusedUnread) {
   Fetcher fetcher(small());
   const Answer answer = fetcher.fetch(write("big", std::string(1001, 'x')));
   EXPECT_EQ(failure(answer).fault, Fault::kTooLargeByHead);
   EXPECT_FALSE(failure(answer).transient);
 }
 
-TEST_F(HttpLocalFiles, WithoutAnHonestSizeAreReadToTheirEndOrToTheCap) {
+TEST_F(LocalFiles, WithoutAnHonestSizeAreReadToTheirEndOrToTheCap) {
   // /proc says that its files have 0 bytes.
   EXPECT_FALSE(body(Fetcher({.max_bytes = 1 << 20}).fetch("/proc/self/status")).empty());
   EXPECT_EQ(failure(Fetcher({.max_bytes = 10}).fetch("/proc/self/status")).fault, Fault::kTooLargeInBody);
 }
 
-TEST_F(HttpLocalFiles, ThatAreMissingFoldersPipesOrDevicesAreFailuresAtOnce) {
+TEST_F(LocalFiles, ThatAreMissingFoldersPipesOrDevicesAreFailuresAtOnce) {
   Fetcher fetcher(small());
   const std::string pipe = (folder_ / "pipe").string();
   ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);

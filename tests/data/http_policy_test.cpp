@@ -1,0 +1,186 @@
+// HttpSource against a real server on loopback: how answers are judged, and where it goes.
+
+#include <atomic>
+#include <cstdlib>
+#include <ctime>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <string>
+#include <utility>
+
+#include "tests/data/http_fixture.h"
+
+namespace atelier::test {
+namespace {
+
+// Statuses.
+
+TEST(Http, TellsStatusesThatMayHealFromThoseThatWillNot) {
+  LoopbackServer server(
+      [](const HttpRequest& request, HttpReply& reply) { reply.send_answer(std::stoi(request.path.substr(1)), "no"); });
+  Fetcher fetcher(limits());
+  for (const int status : {408, 425, 429, 500, 502, 503, 504, 599})
+    expect_failure(fetcher.fetch(server.url(fmt::format("/{}", status))), Fault::kHttpStatus, true);
+  for (const int status : {201, 206, 304, 400, 401, 403, 404, 410, 451})
+    expect_failure(fetcher.fetch(server.url(fmt::format("/{}", status))), Fault::kHttpStatus, false);
+  expect_failure(fetcher.fetch(server.url("/204")), Fault::kHttpStatus, false);
+  EXPECT_EQ(failure(fetcher.fetch(server.url("/451"))).detail, "HTTP 451 to GET");
+}
+
+TEST(Http, AsksNoFurtherWhenTheHeadSettlesTheMatter) {
+  LoopbackServer server(
+      [](const HttpRequest& request, HttpReply& reply) { reply.send_answer(std::stoi(request.path.substr(1)), "no"); });
+  Fetcher fetcher(limits());
+  for (const int status : {404, 410, 408, 425, 429, 502, 503, 504})
+    fetcher.fetch(server.url(fmt::format("/{}", status)));
+  EXPECT_EQ(server.count("HEAD"), 8);
+  EXPECT_EQ(server.count("GET"), 0);
+}
+
+TEST(Http, LetsTheGetDecideWhenOnlyHeadIsRefused) {
+  for (const int status : {400, 403, 405, 500, 501}) {
+    LoopbackServer server([status](const HttpRequest& request, HttpReply& reply) {
+      request.method == "HEAD" ? reply.send_answer(status, "no") : reply.send_answer(200, "yes");
+    });
+    EXPECT_EQ(body(fetch(server)), "yes") << status;
+  }
+}
+
+TEST(Http, IsFineWhenTheServerIsFineAgain) {
+  std::atomic<int> gets = 0;
+  GetServer server([&](const HttpRequest&, HttpReply& reply) {
+    gets++ == 0 ? reply.send_answer(500, "oops") : reply.send_answer(200, "image");
+  });
+  Fetcher fetcher(limits());
+  expect_failure(fetcher.fetch(server.url()), Fault::kHttpStatus, true);
+  EXPECT_EQ(body(fetcher.fetch(server.url())), "image");
+  EXPECT_EQ(server.connections(), 1);  // an error's page is read to its end, so the connection stays
+}
+
+TEST(Http, ReadsRetryAfterInSecondsAndAsADate) {
+  std::string date(64, '\0');
+  const std::time_t soon = std::time(nullptr) + 100;
+  std::tm parts{};
+  date.resize(std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&soon, &parts)));
+  LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
+    const std::string value = request.path == "/date" ? date : request.path.substr(1);
+    reply.send_answer(429, "", {"Retry-After: " + value});
+  });
+  Fetcher fetcher(limits());
+  EXPECT_EQ(failure(fetcher.fetch(server.url("/7"))).retry_after, 7);
+  EXPECT_NEAR(failure(fetcher.fetch(server.url("/date"))).retry_after, 100, 5);
+  EXPECT_EQ(failure(fetcher.fetch(server.url("/99999999"))).retry_after, 3600);
+  EXPECT_EQ(failure(fetcher.fetch(server.url("/-5"))).retry_after, 0);
+  EXPECT_EQ(failure(fetcher.fetch(server.url("/soon"))).retry_after, 0);
+}
+
+// Redirects.
+
+/// Redirects "/" to `location`, answers everything else with "there".
+LoopbackServer::Handler redirect_to(std::string location) {
+  return [location = std::move(location)](const HttpRequest& request, HttpReply& reply) {
+    if (request.path == "/") {
+      reply.send_answer(302, "", {"Location: " + location});
+    } else {
+      reply.send_answer(200, "there");
+    }
+  };
+}
+
+TEST(Http, FollowsUpToFiveRedirects) {
+  LoopbackServer server([](const HttpRequest& request, HttpReply& reply) {
+    const int left = std::stoi(request.path.substr(1));
+    left == 0 ? reply.send_answer(200, "there") : reply.send_answer(301, "", {fmt::format("Location: /{}", left - 1)});
+  });
+  Fetcher fetcher(limits());
+  EXPECT_EQ(body(fetcher.fetch(server.url("/5"))), "there");
+  expect_failure(fetcher.fetch(server.url("/6")), Fault::kRedirects, false);
+}
+
+TEST(Http, EndsARedirectLoop) {
+  LoopbackServer server(redirect_to("/"));
+  expect_failure(fetch(server), Fault::kRedirects, false);
+  EXPECT_EQ(server.count("HEAD"), 6);
+}
+
+TEST(Http, FollowsNoRedirectOutOfTheWeb) {
+  for (const char* location : {"file:///etc/passwd", "ftp://127.0.0.1/a.jpg", "gopher://127.0.0.1/", "dict://x/"}) {
+    LoopbackServer server(redirect_to(location));
+    expect_failure(fetch(server), Fault::kRedirects, false);
+  }
+}
+
+TEST(Http, FollowsNoRedirectWithCredentials) {
+  LoopbackServer target([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "there"); });
+  LoopbackServer server(redirect_to(fmt::format("http://user:secret@127.0.0.1:{}/", target.port())));
+  expect_failure(fetch(server), Fault::kRedirects, false);
+  EXPECT_EQ(target.connections(), 0);
+}
+
+TEST(Http, FollowsNoMalformedRedirect) {
+  LoopbackServer server(redirect_to("http://[::1/"));
+  expect_failure(fetch(server), Fault::kRedirects, false);
+}
+
+TEST(Http, JudgesTheStatusBehindARedirect) {
+  LoopbackServer target([](const HttpRequest&, HttpReply& reply) { reply.send_answer(404, "no"); });
+  LoopbackServer server(redirect_to(target.url("/gone")));
+  expect_failure(fetch(server), Fault::kHttpStatus, false);
+}
+
+// Addresses.
+
+TEST(Http, RefusesLoopbackInEverySpelling) {
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "secret"); });
+  HttpLimits outside = limits();
+  outside.allow_private = false;
+  Fetcher fetcher(outside);
+  for (const char* host : {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]",
+                           "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "10.0.0.1", "LOCALHOST"}) {
+    const Answer answer = fetcher.fetch(fmt::format("http://{}:{}/", host, server.port()));
+    ASSERT_TRUE(std::holds_alternative<Failure>(answer.body)) << host;
+    EXPECT_EQ(fault_name(failure(answer).fault), "refused-address") << host << ": " << failure(answer).detail;
+    EXPECT_FALSE(failure(answer).transient) << host;
+  }
+  EXPECT_EQ(server.connections(), 0);
+}
+
+TEST(Http, NamesTheAddressThatItRefuses) {
+  HttpLimits outside = limits();
+  outside.allow_private = false;
+  EXPECT_EQ(failure(Fetcher(outside).fetch("http://0x7f.1/")).detail, "127.0.0.1 is not public");
+}
+
+TEST(Http, RefusesBadUrlsWithoutAskingAnybody) {
+  Fetcher fetcher(limits());
+  expect_failure(fetcher.fetch("http://user:secret@127.0.0.1/"), Fault::kBadUrl, false);
+  expect_failure(fetcher.fetch("ftp://127.0.0.1/"), Fault::kBadUrl, false);
+  expect_failure(fetcher.fetch(""), Fault::kBadUrl, false);
+}
+
+TEST(Http, TakesNoProxyFromTheEnvironment) {
+  LoopbackServer proxy([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "from the proxy"); });
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "from the server"); });
+  ::setenv("http_proxy", proxy.url("").c_str(), 1);
+  EXPECT_EQ(body(fetch(server)), "from the server");
+  ::unsetenv("http_proxy");
+}
+
+// TLS.
+
+TEST(Http, RefusesACertificateThatNobodySigned) {
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "secret"); },
+                        LoopbackServer::Transport::kSelfSignedTls);
+  expect_failure(fetch(server), Fault::kTls, false);
+  EXPECT_TRUE(server.requests().empty());
+}
+
+TEST(Http, GivesUpOnAHandshakeThatIsNeverAnswered) {
+  LoopbackServer server([](const HttpRequest&, HttpReply&) {});  // waits for the rest of what is no request
+  const Answer answer = Fetcher(limits()).fetch(fmt::format("https://127.0.0.1:{}/", server.port()));
+  expect_failure(answer, Fault::kTimeout, true);
+  EXPECT_EQ(failure(answer).detail, "no connection in 0.5 s");
+}
+
+}  // namespace
+}  // namespace atelier::test
