@@ -1,0 +1,35 @@
+#include "train/device.h"
+
+#include <ATen/Version.h>
+#include <algorithm>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <thread>
+#include <torch/version.h>
+
+namespace atelier {
+
+torch::Device choose_device(Device wanted) {
+  if (wanted == Device::kCpu) return torch::kCPU;
+  if (torch::cuda::is_available()) return torch::Device(torch::kCUDA, 0);
+  if (wanted == Device::kCuda)
+    throw std::invalid_argument("train.device is cuda, but LibTorch finds no CUDA device here: use auto or cpu.");
+  return torch::kCPU;
+}
+
+int choose_threads(int wanted) {
+  return wanted > 0 ? wanted : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void fix_arithmetic(int threads) {
+  at::set_num_threads(threads);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);
+  // That switch would also fill every fresh tensor; nothing here reads memory that was not written.
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
+}
+
+std::string arithmetic_name() { return fmt::format("{}, LibTorch {}", at::get_cpu_capability(), TORCH_VERSION); }
+
+}  // namespace atelier

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// TensorBoard's event files, written without TensorFlow: records of length, payload and masked CRC-32C (the TFRecord
+/// framing), each payload an `Event` message of tensorboard's event.proto, encoded here by hand.
+namespace atelier {
+
+/// One file of events. Not thread-safe. Throws std::runtime_error when the disk refuses.
+class EventWriter {
+ public:
+  /// Opens `folder`/events.out.tfevents.<position>.atelier anew. Files of later or equal positions are removed, and a
+  /// start mark makes TensorBoard drop what earlier files hold beyond `position`: a resumed run takes the place of what
+  /// it redoes.
+  EventWriter(const std::filesystem::path& folder, uint64_t position);
+
+  void scalar(std::string_view tag, uint64_t position, double value);
+  /// `png` is a whole PNG file.
+  void image(std::string_view tag, uint64_t position, int width, int height, std::span<const std::byte> png);
+  /// Markdown.
+  void text(std::string_view tag, uint64_t position, std::string_view text);
+
+  /// Hands what was written to the system; before that, readers may not see it.
+  void flush();
+
+ private:
+  void summary(uint64_t position, const std::string& value);
+  void record(const std::string& event);
+
+  std::filesystem::path path_;
+  struct Close {
+    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> file_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,86 @@
+#include "train/optimizer.h"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+namespace atelier {
+namespace {
+
+torch::Device device_of(const Player& player) {
+  const auto parameters = player.module->parameters();
+  return parameters.empty() ? torch::Device(torch::kCPU) : parameters.front().device();
+}
+
+/// Length of all gradients laid end to end.
+torch::Tensor total_norm(const std::vector<torch::Tensor>& gradients) {
+  return torch::stack(at::_foreach_norm(gradients, 2)).norm();
+}
+
+}  // namespace
+
+Optimizer::Optimizer(const Player& player, double weight_decay, torch::ScalarType dtype)
+    : player_(player.name),
+      adam_(player.adam),
+      weight_decay_(weight_decay),
+      scaler_(dtype, device_of(player)),
+      steps_(torch::zeros({1}, torch::TensorOptions(torch::kFloat32).device(device_of(player)))) {
+  for (auto& item : player.module->named_parameters()) {
+    auto& parameter = item.value();
+    if (!parameter.requires_grad()) continue;
+    names_.push_back(item.key());
+    parameter.mutable_grad() = torch::zeros_like(parameter);
+    parameters_.push_back(parameter);
+    gradients_.push_back(parameter.grad());
+    mean_.push_back(torch::zeros_like(parameter));
+    square_.push_back(torch::zeros_like(parameter));
+  }
+  if (names_.empty()) throw std::invalid_argument(fmt::format("The player {} has nothing to train.", player_));
+}
+
+void Optimizer::zero_gradients() {
+  at::_foreach_zero_(gradients_);
+  loss_finite_ = torch::ones({}, torch::TensorOptions(torch::kBool).device(steps_.device()));
+}
+
+void Optimizer::backward(const torch::Tensor& loss) {
+  loss_finite_ = loss_finite_.logical_and(loss.detach().isfinite());
+  scaler_.scale(loss).backward();
+}
+
+Update Optimizer::step(double rate, double clip) {
+  const torch::NoGradGuard no_grad;
+  torch::Tensor found_inf = scaler_.unscale(gradients_);
+  found_inf.logical_or_(loss_finite_.logical_not());
+  const torch::Tensor norm = total_norm(gradients_);
+  if (clip > 0) at::_foreach_mul_(gradients_, (clip / (norm + 1e-6)).clamp_max(1.0));
+  steps_ += 1 - found_inf;
+  const std::vector<torch::Tensor> steps(names_.size(), steps_);  // one count for all: they are updated together
+  at::_fused_adamw_(parameters_, gradients_, mean_, square_, {}, steps, rate, adam_.beta1, adam_.beta2, weight_decay_,
+                    adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+  scaler_.update(found_inf);
+  return {norm.item<double>(), found_inf.item<float>() != 0};
+}
+
+std::map<std::string, torch::Tensor> Optimizer::state() const {
+  std::map<std::string, torch::Tensor> state;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    state.emplace(fmt::format("{}.exp_avg.{}", player_, names_[i]), mean_[i]);
+    state.emplace(fmt::format("{}.exp_avg_sq.{}", player_, names_[i]), square_[i]);
+  }
+  state.emplace(player_ + ".step", steps_);
+  return state;
+}
+
+void Optimizer::load(const std::map<std::string, torch::Tensor>& state) {
+  const torch::NoGradGuard no_grad;
+  const auto own = this->state();
+  for (const auto& [name, tensor] : own) {
+    const auto saved = state.find(name);
+    if (saved == state.end()) throw std::invalid_argument(fmt::format("The optimizer's state has no {}.", name));
+    if (saved->second.sizes() != tensor.sizes())
+      throw std::invalid_argument(fmt::format("{} of the optimizer's state has another shape.", name));
+  }
+  for (const auto& [name, tensor] : own) tensor.copy_(state.at(name));
+}
+
+}  // namespace atelier

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <torch/torch.h>
+#include <vector>
+
+#include "models/objective.h"
+#include "train/precision.h"
+
+namespace atelier {
+
+/// What one update did.
+struct Update {
+  double norm = 0;       ///< length of the whole gradient before clipping
+  bool skipped = false;  ///< something was not finite; weights and state are as before
+};
+
+/// AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; without decay it is Adam)
+/// for one player: unscale, clip, update in LibTorch's fused kernel. Owns the gradients, which stay allocated.
+///
+/// The module must keep its parameters (no additions, no other device) while this lives. Not thread-safe.
+class Optimizer {
+ public:
+  /// Parameters are player.module's, by name. `dtype` is the arithmetic of the passes: it decides about loss scaling.
+  Optimizer(const Player& player, double weight_decay, torch::ScalarType dtype);
+
+  /// Gradients to zero, in place.
+  void zero_gradients();
+
+  /// Adds the gradients of `loss` (one number, float32) to this player's.
+  void backward(const torch::Tensor& loss);
+
+  /// One update with this learning rate; gradients longer than `clip` are shortened to it (0: never). A loss or
+  /// gradient that is not finite skips the update, in any precision.
+  Update step(double rate, double clip);
+
+  /// "<player>.exp_avg.<parameter>", "<player>.exp_avg_sq.<parameter>" and "<player>.step" (float32 [1]). The tensors
+  /// are the optimizer's own.
+  std::map<std::string, torch::Tensor> state() const;
+
+  /// Copies state() of another one. Throws std::invalid_argument that names the first tensor that is missing or of
+  /// another shape; then nothing has been changed.
+  void load(const std::map<std::string, torch::Tensor>& state);
+
+  GradientScaler& scaler() { return scaler_; }
+
+ private:
+  std::string player_;
+  AdamSettings adam_;
+  double weight_decay_;
+  GradientScaler scaler_;
+  std::vector<std::string> names_;
+  std::vector<torch::Tensor> parameters_, gradients_, mean_, square_;  // parallel to names_
+  torch::Tensor steps_;                                                // float32 [1]: updates that were not skipped
+  torch::Tensor loss_finite_;                                          // bool []: of every loss since zero_gradients
+};
+
+}  // namespace atelier
