@@ -3,7 +3,7 @@
 add_library(atelier_warnings INTERFACE)
 target_compile_options(atelier_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Wcast-qual
-  -Wimplicit-fallthrough -Wunused -Wnull-dereference -Wduplicated-cond -Wlogical-op -Wformat=2 -Werror)
+  -Wimplicit-fallthrough -Wunused -Wduplicated-cond -Wlogical-op -Wformat=2 -Werror)
 target_compile_options(atelier_warnings INTERFACE $<$<STREQUAL:${ATELIER_SANITIZE},thread>:-Wno-tsan>)
 if(ATELIER_SANITIZE)
   target_compile_options(atelier_warnings INTERFACE -fsanitize=${ATELIER_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
