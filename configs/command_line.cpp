@@ -37,8 +37,8 @@ struct Vocabulary {
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
-    for (const auto& [flag, key] : settings) all.push_back("--" + flag);
-    for (const auto& [flag, takes_value] : flags) all.push_back("--" + flag);
+    for (const auto& [flag, key] : settings) all.push_back(fmt::format("--{}", flag));
+    for (const auto& [flag, takes_value] : flags) all.push_back(fmt::format("--{}", flag));
     return all;
   }
 };

@@ -49,7 +49,7 @@ std::vector<Completion> completions(const Program& program) {
 
 /// "atelier-train" as the name of a shell function.
 std::string function_name(const Program& program) {
-  std::string name = "_" + program.name;
+  std::string name = fmt::format("_{}", program.name);
   std::replace(name.begin(), name.end(), '-', '_');
   return name;
 }

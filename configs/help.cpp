@@ -11,7 +11,7 @@ namespace {
 
 constexpr size_t kColumns = 100;
 
-/// The words of `text` in lines of at most `width` columns. A longer word is broken at its bars: a|b|c.
+/// The words of `text` in lines of at most `width` columns. A longer word has a line of its own.
 std::vector<std::string> wrap(const std::string& text, size_t width) {
   std::vector<std::string> lines{""};
   size_t begin = 0;
@@ -56,7 +56,7 @@ std::string table(const std::vector<Row>& rows) {
 }
 
 Row flag_row(const Flag& flag) {
-  return {"--" + flag.name + (flag.placeholder.empty() ? "" : " " + flag.placeholder), "", flag.help};
+  return {fmt::format("--{}{}{}", flag.name, flag.placeholder.empty() ? "" : " ", flag.placeholder), "", flag.help};
 }
 
 /// Unit and range, as far as there are any: " [seconds, 0.1..3600]".
@@ -72,7 +72,7 @@ std::vector<Row> setting_rows(const std::string& section) {
   for (const SettingInfo& setting : list_settings()) {
     if (setting.key != section && !setting.key.starts_with(section + ".")) continue;
     const std::string fallback = setting.type == "text" && setting.fallback.empty() ? "\"\"" : setting.fallback;
-    rows.push_back({"--" + setting.key, fallback, setting.help + bracket(setting)});
+    rows.push_back({fmt::format("--{}", setting.key), fallback, setting.help + bracket(setting)});
   }
   return rows;
 }
@@ -97,7 +97,7 @@ std::string cell(const std::string& text) {
   return escaped;
 }
 
-std::string code(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
+std::string code(const std::string& text) { return text.empty() ? "" : fmt::format("`{}`", cell(text)); }
 
 }  // namespace
 
