@@ -66,8 +66,8 @@ std::string bash_script(const Program& program) {
   for (const Completion& completion : completions(program)) {
     flags += " --" + completion.flag;
     if (completion.values.empty()) continue;
-    cases += fmt::format("    --{}) COMPREPLY=($(compgen -W '{}' -- \"$word\")); return ;;\n", completion.flag,
-                         completion.values);
+    cases += fmt::format("    --{}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\"); return ;;\n",
+                         completion.flag, completion.values);
   }
   // bash splits words at "=", so that --flag=va arrives as three words.
   return fmt::format(R"({0}() {{
@@ -80,9 +80,9 @@ std::string bash_script(const Program& program) {
   case $before in
 {1}  esac
   if [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W '{2}' -- "$word"))
+    mapfile -t COMPREPLY < <(compgen -W '{2}' -- "$word")
   else
-    COMPREPLY=($(compgen -f -- "$word"))
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
   fi
 }}
 complete -o filenames -F {0} {3}
