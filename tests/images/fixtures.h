@@ -3,11 +3,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/files.h"
 #include "images/image.h"
 
 /// The pictures of tests/images/data; make_fixtures.py made them.
@@ -16,15 +15,14 @@ namespace atelier::fixtures {
 inline std::filesystem::path folder() { return std::filesystem::path(ATELIER_SOURCE_DIR) / "tests/images/data"; }
 
 inline std::vector<std::byte> bytes(const std::string& name) {
-  std::ifstream file(folder() / name, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = read_file(folder() / name);
   const auto* begin = reinterpret_cast<const std::byte*>(text.data());
   return {begin, begin + text.size()};
 }
 
 /// What decode() has to return for `name`.
 inline Image expected(const std::string& name) {
-  std::ifstream file(folder() / std::filesystem::path(name).replace_extension(".ppm"), std::ios::binary);
+  std::ifstream file(folder() / (name + ".ppm"), std::ios::binary);
   std::string magic;
   int width = 0, height = 0, largest = 0;
   file >> magic >> width >> height >> largest;

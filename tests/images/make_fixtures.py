@@ -2,7 +2,7 @@
 
     python3 tests/images/make_fixtures.py        # needs Pillow 10 or newer, NumPy
 
-NAME.EXT is the picture, NAME.ppm what decode() has to return for it.
+NAME.EXT is the picture, NAME.EXT.ppm what decode() has to return for it.
 """
 
 import io
@@ -22,7 +22,7 @@ def keep(name, file_bytes, expected):
     (FOLDER / name).write_bytes(file_bytes)
     height, width, _ = expected.shape
     ppm = b"P6\n%d %d\n255\n" % (width, height) + expected.astype(np.uint8).tobytes()
-    (FOLDER / name).with_suffix(".ppm").write_bytes(ppm)
+    (FOLDER / (name + ".ppm")).write_bytes(ppm)
 
 
 def saved(image, **options):

