@@ -9,13 +9,17 @@
 
 #include "base/random.h"
 #include "images/opencv.h"
+#include "images/shrink.h"
 
 namespace atelier {
 namespace {
 
 void resize(const cv::Mat& from, cv::Mat to) {
-  const bool shrinks = to.cols < from.cols;
-  cv::resize(from, to, to.size(), 0, 0, shrinks ? cv::INTER_AREA : cv::INTER_LINEAR);
+  if (to.cols <= from.cols && to.rows <= from.rows) {
+    shrink(from, to);
+  } else {
+    cv::resize(from, to, to.size(), 0, 0, cv::INTER_LINEAR);
+  }
 }
 
 }  // namespace

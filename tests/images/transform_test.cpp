@@ -38,6 +38,16 @@ TEST(FitSquare, CropShrinksTheCentreByArea) {
   EXPECT_EQ(square.rgb[2], 7);
 }
 
+TEST(FitSquare, CountsThePartsOfPixels) {
+  // 3 to 2: each target pixel covers one and a half each way.
+  EXPECT_EQ(reds(fit_square(picture(3, 3, {90, 0, 9, 0, 180, 0, 0, 0, 0}), 2, SquareFit::kCrop)),
+            (std::vector<int>{60, 24, 20, 20}));
+  for (const int edge : {65, 100, 127, 999, 4096}) {
+    EXPECT_EQ(fit_square(Image(edge, edge, 255), 64, SquareFit::kCrop), Image(64, 64, 255)) << edge;
+    EXPECT_EQ(fit_square(Image(edge, edge, 77), 64, SquareFit::kCrop), Image(64, 64, 77)) << edge;
+  }
+}
+
 TEST(FitSquare, CropOfAnUprightPictureCutsTopAndBottom) {
   EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, SquareFit::kCrop)),
             (std::vector<int>{10, 20, 30, 40}));
