@@ -13,13 +13,16 @@ namespace atelier {
 
 /// An entry that cannot be had, why, and since when: a line of the ledger.
 struct Verdict {
-  uint64_t entry = 0;       ///< 0-based data row
-  uint64_t position = 0;    ///< where it was first needed
+  uint64_t entry = 0;     ///< 0-based data row
+  uint64_t position = 0;  ///< where it was first needed
   std::string url;
   Fault fault = Fault::kBadUrl;
   std::string detail;
   int attempts = 1;
 };
+
+/// One line of the ledger, without the line's end.
+std::string to_json(const Verdict& verdict);
 
 /// The ledger: at most one verdict an entry. A value; its JSON lines (verdicts.jsonl) sort by entry, so equal ledgers
 /// are equal files. Not safe to share between threads.
