@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "data/manifest.h"
+
+namespace atelier {
+
+/// A row longer than this is a damaged file, such as one with a quote that never closes.
+inline constexpr size_t kMaxRowBytes = size_t{1} << 20;
+
+/// What a column or a key of a list means. kOther is carried by the list and read by nobody.
+enum class Field { kUrl, kLabel, kCaption, kConditionUrl, kSha256, kGroup, kLicence, kCreator, kOther };
+
+/// The rows of one list's text, one by one from any offset: txt, csv, tsv or jsonl. Fields come out as they stand in
+/// the list, and empty where it gives none.
+///
+/// Errors: std::invalid_argument with a clause that says what is wrong and what to do; the caller adds file and line.
+/// Reading is const and may be done from any number of threads.
+class ListRows {
+ public:
+  /// Throws for an extension other than .txt, .csv, .tsv and .jsonl, and for a header row without the column `url`.
+  ///   text  the whole file; must outlive this
+  ListRows(std::string_view text, const std::filesystem::path& list);
+
+  /// Where the first row may begin: behind the byte order mark and the header row.
+  size_t begin() const { return begin_; }
+
+  /// Reads the row that begins at `offset` into `entry`, whose former contents are dropped.
+  ///   next     set to where the row after it begins
+  ///   returns  false: a blank line or a comment, so no row
+  bool read(size_t offset, Entry& entry, size_t& next) const;
+
+ private:
+  enum class Format { kText, kTable, kJson };
+
+  void read_header();
+  bool read_table_row(size_t offset, Entry& entry, size_t& next) const;
+
+  std::string_view text_;
+  Format format_ = Format::kText;
+  char separator_ = ',';
+  size_t begin_ = 0;
+  std::vector<Field> columns_;  // of a table
+};
+
+}  // namespace atelier
