@@ -23,42 +23,47 @@ struct StreamState {
   Verdicts verdicts;
 };
 
-/// What a stream is made of. `entries` maps slots of the order to rows of the manifest (training rows, or held-out rows).
+/// What a stream is made of. `entries` maps slots of the order to rows of the manifest (training rows, or held-out
+/// rows).
 struct StreamPlan {
   std::shared_ptr<const Manifest> manifest;
   std::vector<uint64_t> entries;  ///< ascending rows; empty: all rows
   Order order;                    ///< order.entries == number of rows streamed
   uint64_t batch = 32;            ///< global batch
   uint64_t rank = 0, world = 1;
-  bool augment = true;            ///< false: no flip, no brightness (held-out batches)
+  bool augment = true;  ///< false: no flip, no brightness (held-out batches)
   StreamState start;
 };
 
 /// The plan of a run from its settings: opens nothing, resolves order and split.
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
-/// Seconds that one stage's threads were busy, and that they waited for input or for room.
+/// Seconds that a stage was busy, that it had no input, and that there was no room for its output; they add up to the
+/// time since the stream began. Decoding counts the mean of its threads; deliver is busy while the consumer is away.
 struct StageTime {
   double busy = 0, starved = 0, blocked = 0;
 };
 
 /// A snapshot for progress lines; counts since the stream began.
 struct StreamReport {
-  uint64_t delivered = 0;   ///< samples
-  uint64_t bytes = 0;       ///< encoded bytes fetched
-  uint64_t substituted = 0; ///< positions where another entry stands in
+  uint64_t delivered = 0;    ///< samples
+  uint64_t bytes = 0;        ///< encoded bytes fetched
+  uint64_t substituted = 0;  ///< positions where another entry stands in
   uint64_t retries = 0;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
   StageTime fetch, decode, deliver;
-  double waited = 0;        ///< seconds next() blocked
-  std::string limit;        ///< which stage the others wait for: "network", "decode" or "consumer"
+  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
+  uint64_t peak_memory = 0;  ///< the most that ever were
+  double waited = 0;         ///< seconds next() blocked
+  std::string limit;         ///< which stage the others wait for: "network", "decode" or "consumer"
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.
 ///
 /// The batches are a pure function of (settings, list, verdicts): the same for any number of threads or connections and
-/// any order of arrival. Fetching looks ahead inside data.memory; the oldest undelivered position is always admitted, so
-/// that the budget can delay but never deadlock. An entry with a verdict is replaced by substitute_at, which moves nobody else.
+/// any order of arrival. Fetching looks ahead inside data.memory; the oldest undelivered position is always admitted,
+/// so that the budget can delay but never deadlock. An entry with a verdict is replaced by substitute_at, which moves
+/// nobody else.
 ///
 /// Threads: one runs the consumer (next, state, report), one the stream's own, one the source's; TBB decodes.
 class Stream {
@@ -69,8 +74,8 @@ class Stream {
   Stream(const Config& config, StreamPlan plan, MakeSource make_source = {});
   ~Stream();
 
-  /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows of
-  /// two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
+  /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
+  /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
   /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
   /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, or when every entry of the list
   /// has a verdict. `stop` ends the wait within 100 ms: then the batch is empty (size 0).
@@ -82,8 +87,8 @@ class Stream {
   StreamReport report() const;
 
  private:
-  class Pipeline;
-  std::unique_ptr<Pipeline> pipeline_;
+  struct Consumer;
+  std::unique_ptr<Consumer> consumer_;
 };
 
 }  // namespace atelier

@@ -1,0 +1,41 @@
+#include "data/chooser.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace atelier {
+
+uint64_t Chooser::longest_chain(double max_failure_rate) {
+  constexpr double kShortest = 16, kLongest = 10'000;
+  return static_cast<uint64_t>(std::clamp(std::ceil(64 / std::abs(std::log2(max_failure_rate))), kShortest, kLongest));
+}
+
+Chooser::Chooser(const StreamPlan& plan, double max_failure_rate)
+    : plan_(plan), longest_chain_(longest_chain(max_failure_rate)), verdicts_(plan.start.verdicts) {}
+
+uint64_t Chooser::row_at(uint64_t position, uint64_t attempt) const {
+  const uint64_t slot = attempt == 0 ? slot_at(plan_.order, position) : substitute_at(plan_.order, position, attempt);
+  return plan_.entries.empty() ? slot : plan_.entries[slot];
+}
+
+bool Chooser::is_barred(uint64_t row, uint64_t position) const {
+  const Verdict* verdict = verdicts_.find(row);
+  return verdict && verdict->position <= position;
+}
+
+std::optional<Chooser::Choice> Chooser::choose(uint64_t position, uint64_t attempt) const {
+  for (; attempt <= longest_chain_; ++attempt) {
+    const uint64_t row = row_at(position, attempt);
+    if (!is_barred(row, position)) return Choice{attempt, row};
+  }
+  return std::nullopt;
+}
+
+bool Chooser::all_rows_have_verdicts() const {
+  for (uint64_t slot = 0; slot < plan_.order.entries; ++slot) {
+    if (!verdicts_.has(plan_.entries.empty() ? slot : plan_.entries[slot])) return false;
+  }
+  return true;
+}
+
+}  // namespace atelier

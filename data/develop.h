@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "configs/config.h"
+#include "data/failure.h"
+#include "images/transform.h"
+
+namespace atelier {
+
+/// How fetched bytes become pixels; the same for a whole stream.
+struct Recipe {
+  uint64_t seed = 0;
+  int side = 0;
+  SquareFit fit = SquareFit::kCrop;
+  Condition condition = Condition::kNone;
+  bool flip = false;
+  double brightness = 0;
+};
+
+/// The recipe of a run; without `augment` neither flip nor brightness.
+Recipe recipe_of(const Config& config, bool augment);
+
+/// Channels of a condition image: 0 none, 1 outline, 3 file.
+int condition_channels(Condition condition);
+
+/// What was fetched for one entry. `condition` is empty unless Recipe::condition is kFile.
+struct Negative {
+  std::span<const std::byte> image;
+  std::span<const std::byte> condition;
+  std::optional<std::string> sha256;  ///< what `image` must hash to, 64 lower-case hexadecimal digits
+};
+
+/// Where one sample goes in a batch: planes of uint8, 3 * side * side and channels * side * side.
+struct Slot {
+  std::span<uint8_t> image;
+  std::span<uint8_t> condition;
+};
+
+/// Checks, decodes, fits and augments one sample into its slot: a pure function of (recipe, position, bytes). The
+/// condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels.
+///   returns  nothing, or what was wrong with the bytes; then the slot's contents are undefined
+///   threads  any number at once; keeps nothing
+std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot);
+
+}  // namespace atelier

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "data/failure.h"
+#include "data/manifest.h"
+#include "data/retry.h"
+#include "data/verdicts.h"
+
+namespace atelier {
+
+/// What a flight may ask the source for. A probe is another entry's image, asked for only to learn whether any host
+/// can be reached.
+enum class Part : uint8_t { kImage, kCondition, kProbe };
+inline constexpr uint64_t kParts = 3;
+
+/// One position on its way from the list to its batch.
+///
+///   kWanted -> kFetching -> kDecoding -> kDone        and back to kWanted with the next entry of the chain,
+///                 |  ^                                 or with the same one after a wait
+///                 v  |
+///               kWaiting
+struct Flight {
+  enum class State { kWanted, kFetching, kWaiting, kDecoding, kDone };
+
+  uint64_t index = 0;  ///< counts the samples of this rank
+  uint64_t position = 0;
+  State state = State::kWanted;
+
+  uint64_t attempt = 0;  ///< place in the chain of entries; 0: the first choice
+  uint64_t row = 0;
+  Entry entry;
+
+  int tries = 0;                ///< of this entry
+  Clock::time_point first_try;  ///< of this entry
+  bool probes = false;          ///< overdue, and perhaps nobody can be reached: ask for another entry as well
+  std::array<std::optional<std::vector<std::byte>>, 2> bodies;  ///< image and condition
+  int pending = 0;                                              ///< answers to come
+  std::optional<Failure> failure;                               ///< the worst of this try
+  uint64_t held = 0;  ///< bytes of the budget: what is here, and the most that may still come
+
+  std::vector<Verdict> verdicts;  ///< found on the way
+
+  uint64_t ticket(Part part) const { return index * kParts + static_cast<uint64_t>(part); }
+  std::optional<std::vector<std::byte>>& body(Part part) { return bodies.at(static_cast<size_t>(part)); }
+};
+
+}  // namespace atelier

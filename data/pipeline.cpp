@@ -1,0 +1,367 @@
+#include "data/pipeline.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <limits>
+#include <stdexcept>
+
+namespace atelier {
+namespace {
+
+constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();  // what may be queued is bounded by what is in flight
+
+int decode_threads(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void check(const StreamPlan& plan) {
+  if (plan.world > plan.batch) {
+    throw std::invalid_argument(
+        fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
+  }
+}
+
+std::string describe(const Failure& failure, const std::string& url) {
+  return fmt::format("{} ({}) at {}", fault_name(failure.fault), failure.detail, url);
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source)
+    : settings_(config.data),
+      plan_((check(plan), std::move(plan))),
+      recipe_(recipe_of(config, plan_.augment)),
+      seed_(config.data_seed()),
+      threads_(decode_threads(config.data.threads)),
+      sample_reserve_((recipe_.condition == Condition::kFile ? 2 : 1) * config.data.max_image_size),
+      inbox_(kUnbounded),
+      ready_(kUnbounded),
+      assembly_(plan_, recipe_, [this] { inbox_.push(Wake{}); }),
+      chooser_(plan_, config.data.max_failure_rate),
+      failure_rate_(config.data.max_failure_rate),
+      reachability_(config.data.outage_limit),
+      stage_clock_(threads_),
+      tbb_threads_(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads_) + 1),
+      arena_(threads_, 0),
+      source_(make_source([this](Answer answer) { inbox_.push(std::move(answer)); })),
+      thread_([this] { run(); }) {}
+
+Pipeline::~Pipeline() {
+  stopping_ = true;
+  inbox_.push(Wake{});
+}
+
+std::optional<Delivery> Pipeline::next(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
+    if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {
+      --ready_count_;
+      inbox_.push(Wake{});
+      return delivery;
+    }
+    if (over) std::rethrow_exception(error_);
+  }
+  return std::nullopt;
+}
+
+StreamReport Pipeline::report() const {
+  const std::lock_guard lock(report_mutex_);
+  return report_;
+}
+
+void Pipeline::run() {
+  try {
+    while (!stopping_ && !error_) {
+      wake_due_flights();
+      check_outage();
+      judge();
+      seal();
+      admit();
+      publish_report();
+      if (!error_) wait_for_events();
+    }
+  } catch (const std::exception&) {
+    finish(std::current_exception());
+  }
+  source_.reset();
+  stopping_ = true;
+  while (decoding_ > 0) {
+    if (const auto event = inbox_.pop(); event && std::holds_alternative<Developed>(*event)) --decoding_;
+  }
+}
+
+void Pipeline::wait_for_events() {
+  auto until = Clock::now() + std::chrono::minutes(1);
+  if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
+  if (const auto end = reachability_.end()) until = std::min(until, *end);
+  auto event = inbox_.pop_for(until - Clock::now());
+  stage_clock_.tick(Clock::now(), activity_);
+  for (; event && !stopping_; event = inbox_.try_pop()) {
+    std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
+  }
+}
+
+void Pipeline::handle(Answer answer) {
+  Flight& asked = flight(answer.ticket / kParts);
+  const auto part = static_cast<Part>(answer.ticket % kParts);
+  --transfers_;
+  release(asked, settings_.max_image_size);
+  if (auto* failure = std::get_if<Failure>(&answer.body)) {
+    ++counts_.failures.at(static_cast<size_t>(failure->fault));
+    if (is_unreachable(failure->fault)) reachability_.note_unreachable(Clock::now());
+    if (is_answer(failure->fault)) reachability_.note_answer(Clock::now());
+    const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient);
+    if (part != Part::kProbe && is_worse) asked.failure = std::move(*failure);
+  } else {
+    auto& bytes = std::get<std::vector<std::byte>>(answer.body);
+    reachability_.note_answer(Clock::now());
+    counts_.bytes += bytes.size();
+    if (part != Part::kProbe) {
+      hold(asked, bytes.size());
+      asked.body(part) = std::move(bytes);
+    }
+  }
+  if (--asked.pending == 0) settle(asked);
+}
+
+void Pipeline::handle(Developed developed) {
+  --decoding_;
+  if (developed.error) std::rethrow_exception(developed.error);
+  Flight& done = flight(developed.index);
+  for (auto& body : done.bodies) body.reset();
+  release(done, done.held);
+  if (developed.failure) {
+    ++counts_.failures.at(static_cast<size_t>(developed.failure->fault));
+    give_up(done, std::move(*developed.failure));
+  } else {
+    done.state = Flight::State::kDone;
+  }
+}
+
+/// Every answer of a try is there.
+void Pipeline::settle(Flight& asked) {
+  if (!asked.failure) return start_developing(asked);
+  Failure failure = std::move(*asked.failure);
+  asked.failure.reset();
+  if (failure.transient) return retry_later(asked, std::move(failure));
+  give_up(asked, std::move(failure));
+}
+
+void Pipeline::retry_later(Flight& asked, Failure failure) {
+  last_failure_ = describe(failure, asked.entry.url);
+  if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
+  const auto due = Clock::now() + to_clock(retry_delay(seed_, asked.position, asked.tries, failure.retry_after));
+  if (due > asked.first_try + to_clock(settings_.sample_deadline)) {
+    // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
+    asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(asked.first_try);
+    if (!asked.probes) return give_up(asked, std::move(failure));
+  }
+  asked.state = Flight::State::kWaiting;
+  waiting_.emplace(due, asked.index);
+}
+
+void Pipeline::give_up(Flight& asked, Failure failure) {
+  last_failure_ = describe(failure, asked.entry.url);
+  const Verdict verdict{.entry = asked.row,
+                        .position = asked.position,
+                        .url = asked.entry.url,
+                        .fault = failure.fault,
+                        .detail = std::move(failure.detail),
+                        .attempts = asked.tries};
+  chooser_.add(verdict);
+  asked.verdicts.push_back(verdict);
+  choose(asked, asked.attempt + 1);
+}
+
+/// The next entry of the flight's chain, from `attempt` on, wants to be fetched.
+void Pipeline::choose(Flight& wanting, uint64_t attempt) {
+  release(wanting, wanting.held);
+  for (auto& body : wanting.bodies) body.reset();
+  wanting.tries = 0;
+  wanting.probes = false;
+  const auto choice = chooser_.choose(wanting.position, attempt);
+  wanting.attempt = choice ? choice->attempt : attempt;
+  wanting.state = Flight::State::kWanted;
+  if (!choice) return end_at(wanting.index, failure_sentence());
+  wanting.row = choice->row;
+  wanting.entry = plan_.manifest->entry(choice->row);
+  wanted_.insert(wanting.index);
+}
+
+void Pipeline::wake_due_flights() {
+  while (!waiting_.empty() && waiting_.begin()->first <= Clock::now()) {
+    const uint64_t index = waiting_.extract(waiting_.begin()).value().second;
+    flight(index).state = Flight::State::kWanted;
+    wanted_.insert(index);
+    ++counts_.retries;
+  }
+}
+
+bool Pipeline::has_room(uint64_t index) const {
+  const bool is_oldest = ready_count_ == 0 && (flights_.empty() || flights_.front().index == index);
+  const uint64_t used =
+      held_ + assembly_.bytes_in_use() + sample_reserve_ + (assembly_.has_slot(index) ? 0 : assembly_.batch_bytes());
+  return is_oldest || (used <= settings_.memory && transfers_ < 2 * static_cast<uint64_t>(settings_.connections));
+}
+
+/// Looking ahead further than this fills memory without making anything faster.
+bool Pipeline::may_plan() const {
+  constexpr uint64_t kBatches = 3, kRounds = 4;
+  const uint64_t samples = kRounds * static_cast<uint64_t>(settings_.connections);
+  const uint64_t batches = kBatches + (samples + assembly_.local() - 1) / assembly_.local();
+  return assembly_.has_slot(planned_) || assembly_.open_batches() + ready_count_ < batches;
+}
+
+void Pipeline::admit() {
+  activity_.out_of_room = false;
+  while (!error_ && !activity_.out_of_room) {
+    const bool is_old = !wanted_.empty();
+    if (!is_old && (ending_ || !may_plan())) break;
+    const uint64_t index = is_old ? *wanted_.begin() : planned_;
+    activity_.out_of_room = !has_room(index);
+    if (activity_.out_of_room) break;
+    if (!is_old) plan_flight();
+    if (wanted_.erase(index) > 0) submit(flight(index));
+  }
+  activity_.out_of_room = activity_.out_of_room || !may_plan();
+  activity_.transfers = transfers_ > 0;
+  activity_.decoding = decoding_;
+}
+
+void Pipeline::plan_flight() {
+  if (!assembly_.has_slot(planned_)) assembly_.open_batch();
+  Flight& fresh = flights_.emplace_back();
+  fresh.index = planned_++;
+  fresh.position = assembly_.position_of(fresh.index);
+  choose(fresh, 0);
+}
+
+void Pipeline::submit(Flight& wanted) {
+  if (wanted.tries++ == 0) wanted.first_try = Clock::now();
+  wanted.state = Flight::State::kFetching;
+  if (recipe_.condition == Condition::kFile && !wanted.entry.condition_url) {
+    ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));
+    return give_up(wanted, {.fault = Fault::kBadUrl, .detail = "the row has no condition_url"});
+  }
+  if (!wanted.body(Part::kImage)) request(wanted, Part::kImage, wanted.entry.url);
+  if (recipe_.condition == Condition::kFile && !wanted.body(Part::kCondition)) {
+    request(wanted, Part::kCondition, *wanted.entry.condition_url);
+  }
+  if (wanted.probes) {
+    const uint64_t other = chooser_.row_at(wanted.position, wanted.attempt + static_cast<uint64_t>(wanted.tries));
+    request(wanted, Part::kProbe, plan_.manifest->entry(other).url);
+  }
+}
+
+void Pipeline::request(Flight& wanted, Part part, const std::string& url) {
+  ++wanted.pending;
+  ++transfers_;
+  hold(wanted, settings_.max_image_size);
+  source_->submit({wanted.ticket(part), url});
+}
+
+void Pipeline::start_developing(Flight& fetched) {
+  fetched.state = Flight::State::kDecoding;
+  ++decoding_;
+  arena_.enqueue([this, &fetched, slot = assembly_.slot(fetched.index)] {
+    Developed developed{.index = fetched.index, .failure = {}, .error = {}};
+    try {
+      if (!stopping_) {
+        const auto bytes = [&](Part part) {
+          const auto& body = fetched.body(part);
+          return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
+        };
+        const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), fetched.entry.sha256};
+        developed.failure = develop(recipe_, fetched.position, negative, slot);
+      }
+    } catch (const std::exception&) {
+      developed.error = std::current_exception();
+    }
+    inbox_.push(std::move(developed));
+  });
+}
+
+/// Counts positions in order, each as soon as it is known whether its first choice has an image.
+void Pipeline::judge() {
+  for (; !ending_ && judged_ < planned_; ++judged_) {
+    const Flight& known = flight(judged_);
+    const bool failed = known.attempt > 0;
+    if (!failed && known.state != Flight::State::kDone) return;
+    if (!failure_rate_.count(failed)) end_at(judged_, failure_sentence());
+  }
+}
+
+/// Samples that are done leave in order of position, unless one before has found a verdict on the same entry.
+void Pipeline::seal() {
+  while (!flights_.empty()) {
+    Flight& oldest = flights_.front();
+    if (ending_ && oldest.index >= ending_->index) {
+      return finish(std::make_exception_ptr(std::runtime_error(ending_->sentence)));
+    }
+    if (oldest.state != Flight::State::kDone) return;
+    if (chooser_.is_barred(oldest.row, oldest.position)) return choose(oldest, oldest.attempt + 1);
+    std::ranges::move(oldest.verdicts, std::back_inserter(batch_verdicts_));
+    batch_substituted_ += oldest.attempt > 0;
+    auto batch = assembly_.seal(oldest.index, oldest.row, oldest.entry);
+    flights_.pop_front();
+    if (!batch) continue;
+    ++ready_count_;
+    ready_.push({std::move(*batch), std::exchange(batch_verdicts_, {}), std::exchange(batch_substituted_, 0)});
+  }
+}
+
+void Pipeline::check_outage() {
+  const auto end = reachability_.end();
+  if (!end || Clock::now() < *end) return;
+  finish(std::make_exception_ptr(std::runtime_error(
+      fmt::format("no host could be reached for {:g} s (data.outage_limit); the last failure was {}; check the network "
+                  "and the list",
+                  settings_.outage_limit, last_failure_))));
+}
+
+/// The run is over before the batch of sample `index`; what comes before that batch is still delivered.
+void Pipeline::end_at(uint64_t index, std::string sentence) {
+  const uint64_t first_of_batch = index - index % assembly_.local();
+  if (ending_ && ending_->index <= first_of_batch) return;
+  ending_ = Ending{first_of_batch, std::move(sentence)};
+  for (const auto& [due, waiting] : waiting_)
+    ending_->index = std::min(ending_->index, waiting - waiting % assembly_.local());
+}
+
+void Pipeline::finish(std::exception_ptr error) {
+  if (error_) return;
+  error_ = std::move(error);
+  ready_.close();
+}
+
+std::string Pipeline::failure_sentence() const {
+  if (chooser_.all_rows_have_verdicts()) {
+    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", settings_.list,
+                       last_failure_);
+  }
+  return fmt::format(
+      "{} of the last {} positions had no image, more than data.max_failure_rate allows ({:g}); the last "
+      "failure was {}",
+      failure_rate_.failed(), failure_rate_.counted(), settings_.max_failure_rate, last_failure_);
+}
+
+void Pipeline::hold(Flight& holder, uint64_t bytes) {
+  holder.held += bytes;
+  held_ += bytes;
+}
+
+void Pipeline::release(Flight& holder, uint64_t bytes) {
+  holder.held -= bytes;
+  held_ -= bytes;
+}
+
+void Pipeline::publish_report() {
+  counts_.memory = held_ + assembly_.bytes_in_use();
+  counts_.peak_memory = std::max(counts_.peak_memory, counts_.memory);
+  counts_.fetch = stage_clock_.fetch();
+  counts_.decode = stage_clock_.decode();
+  const std::lock_guard lock(report_mutex_);
+  report_ = counts_;
+}
+
+}  // namespace atelier

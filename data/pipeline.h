@@ -1,0 +1,140 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <oneapi/tbb/global_control.h>
+#include <oneapi/tbb/task_arena.h>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "data/assembly.h"
+#include "data/channel.h"
+#include "data/chooser.h"
+#include "data/failure_rate.h"
+#include "data/flight.h"
+#include "data/retry.h"
+#include "data/stage_clock.h"
+#include "data/stream.h"
+
+namespace atelier {
+
+/// A batch on its way to the consumer, with the verdicts that were found for its positions.
+struct Delivery {
+  Batch batch;
+  std::vector<Verdict> verdicts;
+  uint64_t substituted = 0;
+};
+
+/// The stream's own thread and all that it owns: it plans positions, asks the source, waits, retries, hands bytes to
+/// TBB, and seals samples in order of position. Everything that happens elsewhere reaches it as an event.
+class Pipeline {
+ public:
+  Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source);
+  ~Pipeline();
+
+  /// The next batch, in order; nothing: stopped. Throws what ended the run.
+  std::optional<Delivery> next(std::stop_token stop);
+  const StreamPlan& plan() const { return plan_; }
+  /// The counts of fetching and decoding; what the consumer counts is left zero.
+  StreamReport report() const;
+
+ private:
+  struct Developed {
+    uint64_t index;
+    std::optional<Failure> failure;
+    std::exception_ptr error;
+  };
+  struct Wake {};  // room came back, or the end is near
+  using Event = std::variant<Answer, Developed, Wake>;
+
+  /// Where the run is over, and why. Positions before it are still delivered.
+  struct Ending {
+    uint64_t index;
+    std::string sentence;
+  };
+
+  void run();
+  void wait_for_events();
+  void handle(Answer answer);
+  void handle(Developed developed);
+  void handle(Wake) {}
+
+  void wake_due_flights();
+  void admit();
+  bool has_room(uint64_t index) const;
+  bool may_plan() const;
+  void plan_flight();
+  void submit(Flight& flight);
+  void request(Flight& flight, Part part, const std::string& url);
+
+  void choose(Flight& flight, uint64_t attempt);
+  void settle(Flight& flight);
+  void retry_later(Flight& flight, Failure failure);
+  void give_up(Flight& flight, Failure failure);
+  void start_developing(Flight& flight);
+
+  void judge();
+  void seal();
+  void check_outage();
+  void end_at(uint64_t index, std::string sentence);
+  void finish(std::exception_ptr error);
+  std::string failure_sentence() const;
+
+  Flight& flight(uint64_t index) { return flights_.at(index - flights_.front().index); }
+  void hold(Flight& flight, uint64_t bytes);
+  void release(Flight& flight, uint64_t bytes);
+  void publish_report();
+
+  const DataConfig settings_;
+  const StreamPlan plan_;
+  const Recipe recipe_;
+  const uint64_t seed_;
+  const int threads_;
+  const uint64_t sample_reserve_;  // bytes that the parts of one sample may come to
+
+  Channel<Event> inbox_;
+  Channel<Delivery> ready_;
+  std::atomic<uint64_t> ready_count_ = 0;
+  std::exception_ptr error_;  // set before ready_ closes
+  std::atomic<bool> stopping_ = false;
+
+  // What follows belongs to the thread.
+  Assembly assembly_;
+  Chooser chooser_;
+  FailureRate failure_rate_;
+  Reachability reachability_;
+  StageClock stage_clock_;
+  StageActivity activity_;
+  std::deque<Flight> flights_;  // in order of position; references last until sealed
+  uint64_t planned_ = 0;        // samples so far
+  uint64_t judged_ = 0;
+  std::set<uint64_t> wanted_;  // to be submitted as soon as there is room, oldest first
+  std::set<std::pair<Clock::time_point, uint64_t>> waiting_;
+  uint64_t held_ = 0;
+  uint64_t transfers_ = 0;
+  int decoding_ = 0;
+  std::vector<Verdict> batch_verdicts_;
+  uint64_t batch_substituted_ = 0;
+  std::optional<Ending> ending_;
+  std::string last_failure_;
+  StreamReport counts_;
+
+  mutable std::mutex report_mutex_;  // guards report_
+  StreamReport report_;
+
+  oneapi::tbb::global_control tbb_threads_;
+  oneapi::tbb::task_arena arena_;
+  std::unique_ptr<Source> source_;
+  std::jthread thread_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,110 @@
+#include "data/stream.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "data/http.h"
+#include "data/pipeline.h"
+#include "data/retry.h"
+
+namespace atelier {
+namespace {
+
+OrderMode mode_of(Shuffle shuffle) {
+  switch (shuffle) {
+    case Shuffle::kFull:
+      return OrderMode::kFull;
+    case Shuffle::kWindow:
+      return OrderMode::kWindow;
+    case Shuffle::kNone:
+      return OrderMode::kNone;
+  }
+  return OrderMode::kFull;
+}
+
+Stream::MakeSource http_source(const DataConfig& settings) {
+  const HttpLimits limits{.max_bytes = settings.max_image_size,
+                          .head_timeout = settings.head_timeout,
+                          .get_timeout = settings.get_timeout,
+                          .connections = settings.connections,
+                          .allow_private = settings.allow_private};
+  return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
+}
+
+/// Which stage the consumer waits for, judged by the shares of time since the stream began.
+std::string limiting_stage(const StreamReport& report) {
+  constexpr double kHardlyWaits = 0.05, kAlwaysBusy = 0.75;
+  const auto total = [](const StageTime& stage) { return stage.busy + stage.starved + stage.blocked; };
+  if (report.deliver.starved < kHardlyWaits * total(report.deliver)) return "consumer";
+  return report.decode.busy > kAlwaysBusy * total(report.decode) ? "decode" : "network";
+}
+
+}  // namespace
+
+StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out) {
+  const DataConfig& data = config.data;
+  if (held_out && data.held_out == 0) {
+    throw std::invalid_argument("nothing is held out; set data.held_out to a share of the groups, such as 0.05");
+  }
+  StreamPlan plan;
+  if (data.held_out > 0) {
+    plan.entries = manifest->split(data.held_out, held_out);
+    if (plan.entries.empty()) {
+      throw std::invalid_argument("the split of " + data.list + " leaves no rows on one side; change data.held_out");
+    }
+  }
+  plan.batch = static_cast<uint64_t>(config.train.batch_size);
+  plan.order = {.seed = config.data_seed(),
+                .entries = plan.entries.empty() ? manifest->size() : plan.entries.size(),
+                .mode = mode_of(data.shuffle),
+                .window = shuffle_window(plan.batch)};
+  plan.augment = !held_out;
+  plan.manifest = std::move(manifest);
+  return plan;
+}
+
+/// What belongs to the consumer's thread, and the pipeline behind it.
+struct Stream::Consumer {
+  Pipeline pipeline;
+  StreamState state;
+  StreamReport counts;                    // delivered, substituted, deliver and waited
+  Clock::time_point left = Clock::now();  // when next() last returned
+
+  Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
+      : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
+};
+
+Stream::Stream(const Config& config, StreamPlan plan, MakeSource make_source)
+    : consumer_(
+          std::make_unique<Consumer>(config, std::move(plan), make_source ? make_source : http_source(config.data))) {}
+
+Stream::~Stream() = default;
+
+Batch Stream::next(std::stop_token stop) {
+  const auto begin = Clock::now();
+  std::optional<Delivery> delivery = consumer_->pipeline.next(stop);
+  const auto end = Clock::now();
+  consumer_->counts.deliver.busy += Seconds(begin - consumer_->left).count();
+  consumer_->counts.deliver.starved += Seconds(end - begin).count();
+  consumer_->left = end;
+  if (!delivery) return {};
+  for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
+  consumer_->state.position += consumer_->pipeline.plan().batch;
+  consumer_->counts.delivered += static_cast<uint64_t>(delivery->batch.size);
+  consumer_->counts.substituted += delivery->substituted;
+  return std::move(delivery->batch);
+}
+
+StreamState Stream::state() const { return consumer_->state; }
+
+StreamReport Stream::report() const {
+  StreamReport report = consumer_->pipeline.report();
+  report.delivered = consumer_->counts.delivered;
+  report.substituted = consumer_->counts.substituted;
+  report.deliver = consumer_->counts.deliver;
+  report.waited = report.deliver.starved;
+  report.limit = limiting_stage(report);
+  return report;
+}
+
+}  // namespace atelier
