@@ -166,6 +166,8 @@ Failure Transfer::transport_failure(CURLcode result) const {
       return {Fault::kRedirects, "redirected to a malformed url"};
     case CURLE_LOGIN_DENIED:
       return {Fault::kRedirects, "redirected to a url with credentials"};
+    case CURLE_OUT_OF_MEMORY:  // so says libcurl of a header line over its own bound, too
+      return {Fault::kConnection, "a header line without end, or no memory", true};
     case CURLE_SSL_CONNECT_ERROR:
       return {Fault::kTls, printable(error_.data()), true};
     case CURLE_PEER_FAILED_VERIFICATION:

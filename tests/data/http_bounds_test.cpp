@@ -203,7 +203,9 @@ TEST(Http, BoundsOneEndlessHeaderLine) {
   });
   const auto start = std::chrono::steady_clock::now();
   Fetcher fetcher(patient_limits());
-  expect_failure(fetcher.fetch(server.url()), Fault::kConnection, true);
+  const Answer answer = fetcher.fetch(server.url());
+  expect_failure(answer, Fault::kConnection, true);
+  EXPECT_EQ(failure(answer).detail, "a header line without end, or no memory");
   EXPECT_LT(seconds_since(start), 5);
 }
 
