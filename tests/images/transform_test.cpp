@@ -48,6 +48,11 @@ TEST(FitSquare, CountsThePartsOfPixels) {
   }
 }
 
+TEST(FitSquare, RoundsMeansToTheNearest) {
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 2, 3, 1}), 1, SquareFit::kCrop)), (std::vector<int>{2}));  // 1.75
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 1, 2, 1}), 1, SquareFit::kCrop)), (std::vector<int>{1}));  // 1.25
+}
+
 TEST(FitSquare, CropOfAnUprightPictureCutsTopAndBottom) {
   EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, SquareFit::kCrop)),
             (std::vector<int>{10, 20, 30, 40}));
