@@ -7,9 +7,16 @@
 #include <string>
 #include <vector>
 
-/// The layout of a run folder, as far as whoever reads weights must know it: RUN/positions/NNNNNNNNNNNN/ with state.json
-/// written last, which holds the SHA-256 of every other file. docs/run-folder.md is the full description.
+/// The layout of a run folder, as far as whoever reads weights must know it: RUN/positions/NNNNNNNNNNNN/ with
+/// state.json written last, which holds the SHA-256 of every other file:
+///
+///   {"format": 1, "position": 320, "files": {"model.safetensors": "<64 hexadecimal digits>", ...}, ...}
+///
+/// Names in "files" are plain file names in the same folder. docs/run-folder.md is the full description.
 namespace atelier {
+
+/// "format" of the state.json that this version writes and reads.
+inline constexpr int kCheckpointFormat = 1;
 
 /// A sealed checkpoint whose hashes were found right.
 struct Checkpoint {

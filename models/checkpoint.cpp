@@ -1,0 +1,112 @@
+#include "models/checkpoint.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <string_view>
+
+#include "base/files.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr const char* kStateFile = "state.json";
+constexpr size_t kMaxStateBytes = size_t{64} << 20;
+
+[[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
+  throw std::invalid_argument(fmt::format("The checkpoint {} cannot be used: {}.", folder.string(), why));
+}
+
+/// The position that a folder's name says, when it is the name that checkpoint_folder gives.
+std::optional<uint64_t> position_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  uint64_t position = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), position);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  if (checkpoint_folder({}, position).filename() != name) return std::nullopt;
+  return position;
+}
+
+/// A name that cannot lead out of the folder.
+bool is_plain(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos && name.find('\0') == name.npos;
+}
+
+json read_state(const fs::path& folder) {
+  const fs::path path = folder / kStateFile;
+  if (!fs::is_regular_file(path)) refuse(folder, "it has no state.json, so its saving was never finished");
+  if (fs::file_size(path) > kMaxStateBytes) refuse(folder, "its state.json is too large");
+  json state = json::parse(read_file(path, kMaxStateBytes), nullptr, /*allow_exceptions=*/false);
+  if (!state.is_object()) refuse(folder, "its state.json is not a JSON object");
+  return state;
+}
+
+void verify_file(const fs::path& folder, const std::string& name, const json& hash) {
+  if (!is_plain(name)) refuse(folder, fmt::format("its state.json names \"{}\", which is not a plain file name", name));
+  if (!hash.is_string()) refuse(folder, fmt::format("its state.json has no hash for {}", name));
+  if (!fs::is_regular_file(folder / name)) refuse(folder, fmt::format("{} is missing", name));
+  if (sha256_file(folder / name) != hash.get<std::string>())
+    refuse(folder, fmt::format("{} is damaged (its SHA-256 differs from the one in state.json)", name));
+}
+
+}  // namespace
+
+fs::path checkpoint_folder(const fs::path& run_dir, uint64_t position) {
+  return run_dir / "positions" / fmt::format("{:012}", position);
+}
+
+std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
+  std::vector<std::pair<uint64_t, fs::path>> found;
+  const fs::path positions = run_dir / "positions";
+  if (fs::is_directory(positions)) {
+    for (const auto& entry : fs::directory_iterator(positions)) {
+      const auto position = position_of(entry.path());
+      if (position && fs::exists(entry.path() / kStateFile)) found.emplace_back(*position, entry.path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<fs::path> folders;
+  for (auto& [position, folder] : found) folders.push_back(std::move(folder));
+  return folders;
+}
+
+Checkpoint verify_checkpoint(const fs::path& folder) {
+  Checkpoint checkpoint{folder, 0, read_state(folder)};
+  const json& state = checkpoint.state;
+  if (!state.contains("format") || !state["format"].is_number_integer()) refuse(folder, "its state.json has no format");
+  if (state["format"] != kCheckpointFormat)
+    refuse(folder, fmt::format("its format is version {}, this program reads version {}", state["format"].dump(),
+                               kCheckpointFormat));
+  if (!state.contains("position") || !state["position"].is_number_unsigned())
+    refuse(folder, "its state.json has no position");
+  if (!state.contains("files") || !state["files"].is_object()) refuse(folder, "its state.json lists no files");
+  checkpoint.position = state["position"].get<uint64_t>();
+  for (const auto& [name, hash] : state["files"].items()) verify_file(folder, name, hash);
+  return checkpoint;
+}
+
+std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector<std::string>& warnings) {
+  const auto folders = list_checkpoints(run_dir);
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    try {
+      return verify_checkpoint(*folder);
+    } catch (const std::invalid_argument& damage) {
+      warnings.emplace_back(damage.what());
+    }
+  }
+  return std::nullopt;
+}
+
+Checkpoint open_checkpoint(const fs::path& path, std::vector<std::string>& warnings) {
+  if (!fs::exists(path)) throw std::invalid_argument(fmt::format("There is no checkpoint at {}.", path.string()));
+  if (fs::exists(path / kStateFile)) return verify_checkpoint(path);
+  if (auto newest = newest_checkpoint(path, warnings)) return std::move(*newest);
+  throw std::invalid_argument(fmt::format(
+      "{} holds no good checkpoint: give a run folder, or one of the folders in its positions/.", path.string()));
+}
+
+}  // namespace atelier
