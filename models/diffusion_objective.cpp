@@ -1,0 +1,165 @@
+#include "models/diffusion_objective.h"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+#include "models/diffusion.h"
+#include "models/keyed.h"
+#include "models/sampler.h"
+#include "models/unet.h"
+
+namespace atelier {
+namespace {
+
+/// uint8 to [-1, 1]; undefined stays undefined.
+torch::Tensor from_pixels(const torch::Tensor& pixels) {
+  return pixels.defined() ? pixels.to(torch::kFloat32).mul_(2 / 255.0).sub_(1) : pixels;
+}
+
+torch::Tensor to_pixels(const torch::Tensor& pictures) {
+  return ((pictures + 1) * (255 / 2.0)).round_().clamp_(0, 255).to(torch::kUInt8);
+}
+
+torch::Tensor row(const torch::Tensor& tensor, int64_t n) { return tensor.defined() ? tensor.narrow(0, n, 1) : tensor; }
+
+torch::Tensor twice(const torch::Tensor& tensor) { return tensor.defined() ? torch::cat({tensor, tensor}) : tensor; }
+
+/// `pictures` with noise of (seed, position) at the level of each: y + sigma n.
+torch::Tensor add_noise(const torch::Tensor& pictures, const torch::Tensor& sigma, uint64_t seed,
+                        const std::vector<uint64_t>& positions) {
+  const torch::Tensor noise =
+      keyed_normal(seed, positions, Purpose::kNoise, pictures.sizes().slice(1), pictures.device());
+  return torch::addcmul(pictures, sigma.view({-1, 1, 1, 1}), noise);
+}
+
+class DiffusionObjective final : public Objective {
+ public:
+  DiffusionObjective(const ModelSpec& spec, uint64_t seed) : spec_(spec), unet_(spec) { unet_->initialise(seed); }
+
+  std::vector<Player> players() override { return {{.name = "denoiser", .module = unet_.ptr(), .adam = {}}}; }
+
+  torch::Tensor loss(size_t /*player*/, const Examples& examples, uint64_t seed) override {
+    const torch::Tensor sigma = draw_noise_levels(seed, examples.positions, examples.images.device());
+    const torch::Tensor dropped =
+        keyed_uniform(seed, examples.positions, Purpose::kLabelDropout, examples.labels.device()) < spec_.label_dropout;
+    const Given given{.labels = examples.labels.masked_fill(dropped, -1), .conditions = conditions_of(examples)};
+    return loss_at(sigma, examples, seed, given, {spec_.dropout, seed, &examples.positions});
+  }
+
+  torch::Tensor held_out_loss(const Examples& examples, uint64_t seed) override {
+    const torch::NoGradGuard no_grad;
+    const Given given{.labels = examples.labels, .conditions = conditions_of(examples)};
+    const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(examples.images.device());
+    torch::Tensor sum = torch::zeros({examples.images.size(0)}, options);
+    for (const double z : kNoiseQuantiles) {
+      sum += loss_at(noise_level(torch::full_like(sum, z)), examples, seed, given, {});
+    }
+    return sum / static_cast<double>(kNoiseQuantiles.size());
+  }
+
+  std::string held_out_name() const override { return "EDM loss"; }
+
+  torch::Tensor generate(const Wish& wish) override {
+    check(wish);
+    const torch::NoGradGuard no_grad;
+    std::vector<torch::Tensor> pictures;
+    for (size_t n = 0; n < wish.seeds.size(); ++n) pictures.push_back(generate_one(wish, n));
+    return torch::cat(pictures);
+  }
+
+  const ModelSpec& spec() const override { return spec_; }
+
+ private:
+  /// What the network is told besides the noisy picture.
+  struct Given {
+    torch::Tensor labels;      // int64 [N]; -1: none
+    torch::Tensor conditions;  // float [N, C, H, W] in [-1, 1], or undefined
+  };
+
+  torch::Tensor conditions_of(const Examples& examples) const {
+    return spec_.condition_channels() > 0 ? from_pixels(examples.conditions) : torch::Tensor();
+  }
+
+  torch::Tensor denoised(const torch::Tensor& noisy, const torch::Tensor& sigma, const Given& given,
+                         const Dropout& dropout) {
+    const Network network = [&](const torch::Tensor& scaled, const torch::Tensor& c_noise) {
+      return unet_->forward(scaled, c_noise, given.labels, given.conditions, dropout);
+    };
+    return denoise(network, noisy, sigma);
+  }
+
+  torch::Tensor loss_at(const torch::Tensor& sigma, const Examples& examples, uint64_t seed, const Given& given,
+                        const Dropout& dropout) {
+    const torch::Tensor pictures = from_pixels(examples.images);
+    const torch::Tensor noisy = add_noise(pictures, sigma, seed, examples.positions);
+    return denoising_loss(denoised(noisy, sigma, given, dropout), pictures, sigma);
+  }
+
+  /// D(x; sigma) of one picture, guided: with guidance, the labelled and the unlabelled one share a forward pass.
+  Denoiser denoiser(const Given& given, double guidance) {
+    if (guidance == 1) {
+      return [this, given](const torch::Tensor& x, double sigma) {
+        return denoised(x, x.new_full({1}, sigma), given, {});
+      };
+    }
+    const Given both{.labels = torch::cat({given.labels, torch::full_like(given.labels, -1)}),
+                     .conditions = twice(given.conditions)};
+    return [this, both, guidance](const torch::Tensor& x, double sigma) {
+      const auto answers = denoised(twice(x), x.new_full({2}, sigma), both, {}).chunk(2);
+      return guide(answers[0], answers[1], guidance);
+    };
+  }
+
+  torch::Tensor generate_one(const Wish& wish, size_t index) {
+    const auto n = static_cast<int64_t>(index);
+    const torch::Tensor start = row(wish.start, n);
+    if (start.defined() && wish.strength == 0) return start.clone();
+
+    const bool edit = start.defined() && wish.strength < 1;
+    const double top = edit ? strength_level(wish.strength) : kSigmaMax;
+    const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(wish.labels.device());
+    const torch::Tensor design =
+        edit ? from_pixels(start) : torch::zeros({1, 3, spec_.image_size, spec_.image_size}, options);
+    const torch::Tensor noisy = add_noise(design, torch::full({1}, top, options), wish.seeds[index], {0});
+
+    const Given given{.labels = row(wish.labels, n), .conditions = from_pixels(row(wish.conditions, n))};
+    return to_pixels(sample_heun(denoiser(given, wish.guidance), noisy, noise_levels(wish.steps, kSigmaMin, top)));
+  }
+
+  void check(const Wish& wish) const {
+    const auto count = static_cast<int64_t>(wish.seeds.size());
+    const auto sized = [&](const torch::Tensor& tensor, int64_t channels) {
+      return tensor.sizes() == torch::IntArrayRef{count, channels, spec_.image_size, spec_.image_size};
+    };
+    if (count == 0 || wish.labels.sizes() != torch::IntArrayRef{count}) {
+      throw std::invalid_argument(fmt::format("each of {} variations needs a seed and a label", count));
+    }
+    if (wish.labels.max().item<int64_t>() >= static_cast<int64_t>(spec_.labels.size())) {
+      throw std::invalid_argument(fmt::format("the model knows labels 0 to {} only", spec_.labels.size()));
+    }
+    if (wish.steps < 1) throw std::invalid_argument(fmt::format("a sampler needs 1 step or more, not {}", wish.steps));
+    if (!(wish.strength >= 0 && wish.strength <= 1)) {
+      throw std::invalid_argument(fmt::format("the strength of an edit is 0 to 1, not {}", wish.strength));
+    }
+    const int64_t channels = spec_.condition_channels();
+    if (wish.conditions.defined() != (channels > 0) || (channels > 0 && !sized(wish.conditions, channels))) {
+      throw std::invalid_argument(fmt::format("the model needs {} condition channels of {} x {} pixels", channels,
+                                              spec_.image_size, spec_.image_size));
+    }
+    if (wish.start.defined() && !sized(wish.start, 3)) {
+      throw std::invalid_argument(
+          fmt::format("a design to start from has 3 channels of {0} x {0} pixels", spec_.image_size));
+    }
+  }
+
+  ModelSpec spec_;
+  UNet unet_;
+};
+
+}  // namespace
+
+std::unique_ptr<Objective> make_diffusion(const ModelSpec& spec, uint64_t seed) {
+  return std::make_unique<DiffusionObjective>(spec, seed);
+}
+
+}  // namespace atelier

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "models/objective.h"
+
+namespace atelier {
+
+/// A U-Net trained to take noise off pictures, and sampled from pure noise or from a design: models/unet, diffusion and
+/// sampler behind one Objective. Its only player is "denoiser".
+///
+/// A label of -1 asks for no label in particular. Generations run one picture at a time, so that a picture is the same
+/// bits whatever was asked for beside it. Weights follow from `seed`. Throws std::invalid_argument when the spec cannot
+/// be built.
+std::unique_ptr<Objective> make_diffusion(const ModelSpec& spec, uint64_t seed);
+
+}  // namespace atelier
