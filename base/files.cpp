@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/free_with.h"
+
 namespace atelier {
 namespace fs = std::filesystem;
 namespace {
@@ -114,10 +116,7 @@ std::string read_file(const fs::path& path, size_t max_bytes) {
 }
 
 struct Sha256::State {
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const noexcept { EVP_MD_CTX_free(context); }
-  };
-  std::unique_ptr<EVP_MD_CTX, Free> context{EVP_MD_CTX_new()};
+  std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>> context{EVP_MD_CTX_new()};
 };
 
 Sha256::Sha256() : state_(std::make_unique<State>()) {

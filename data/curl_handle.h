@@ -3,7 +3,7 @@
 #include <curl/curl.h>
 #include <memory>
 
-#include "data/free_with.h"
+#include "base/free_with.h"
 
 /// libcurl's handles, each freed by its owner.
 namespace atelier {

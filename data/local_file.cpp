@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <system_error>
 
-#include "data/free_with.h"
+#include "base/free_with.h"
 
 namespace atelier {
 namespace {

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/free_with.h"
 #include "images/decode.h"
 #include "images/image.h"
 
@@ -38,15 +39,6 @@ DecodeFailure damaged(std::string_view format, std::string_view reason);
 
 /// RGBA, not premultiplied, to RGB on white; in place, so the vector shrinks by a quarter.
 void composite_on_white(std::vector<uint8_t>& pixels);
-
-/// A deleter that calls a C library's own function: every handle of one lives in a unique_ptr.
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
 
 /// The view of the same bytes that C libraries take.
 inline const uint8_t* as_uint8(std::span<const std::byte> bytes) {

@@ -24,6 +24,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/free_with.h"
+
 namespace atelier::test {
 namespace {
 
@@ -31,13 +33,6 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMaxRequestBytes = 65'536;
 constexpr int kTick = 10;  ///< milliseconds between looks at the stop token
 
-template <auto Free>
-struct FreeWith {
-  template <class T>
-  void operator()(T* handle) const noexcept {
-    Free(handle);
-  }
-};
 using TlsContext = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 using TlsSession = std::unique_ptr<SSL, FreeWith<SSL_free>>;
 
