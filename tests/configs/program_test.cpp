@@ -84,6 +84,7 @@ TEST(CommandLine, RefusesWhatCannotBeMeant) {
   expect_refused({"--label", "--steps", "3"}, "flag --label: needs a value, not --steps");
   expect_refused({"--seed", "1", "--seed=2"}, "flag --seed: is given twice; give it once");
   expect_refused({"--list", "a", "--data.list", "b"}, "flag --data.list: is given twice; give it once");
+  expect_refused({"--dump", "1", "--dump", "2"}, "flag --dump: is given twice; give it once");
   expect_refused({"--json=3"}, "flag --json: takes no value, but got \"3\"");
   expect_refused({"a", "b", "c"}, "there is no place for the argument \"c\"");
   expect_refused({"--data.threads", "-1"}, "flag --data.threads: cannot be \"-1\"; it takes an integer from 0 to 1024");
