@@ -21,10 +21,6 @@ void check(const StreamPlan& plan) {
   }
 }
 
-std::string describe(const Failure& failure, const std::string& url) {
-  return fmt::format("{} ({}) at {}", fault_name(failure.fault), failure.detail, url);
-}
-
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source)
@@ -96,7 +92,7 @@ void Pipeline::wait_for_events() {
   if (const auto end = reachability_.end()) until = std::min(until, *end);
   auto event = inbox_.pop_for(until - Clock::now());
   stage_clock_.tick(Clock::now(), activity_);
-  for (; event && !stopping_; event = inbox_.try_pop()) {
+  for (; event; event = inbox_.try_pop()) {
     std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
   }
 }
@@ -136,56 +132,6 @@ void Pipeline::handle(Developed developed) {
   } else {
     done.state = Flight::State::kDone;
   }
-}
-
-/// Every answer of a try is there.
-void Pipeline::settle(Flight& asked) {
-  if (!asked.failure) return start_developing(asked);
-  Failure failure = std::move(*asked.failure);
-  asked.failure.reset();
-  if (failure.transient) return retry_later(asked, std::move(failure));
-  give_up(asked, std::move(failure));
-}
-
-void Pipeline::retry_later(Flight& asked, Failure failure) {
-  last_failure_ = describe(failure, asked.entry.url);
-  if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
-  const auto due = Clock::now() + to_clock(retry_delay(seed_, asked.position, asked.tries, failure.retry_after));
-  if (due > asked.first_try + to_clock(settings_.sample_deadline)) {
-    // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
-    asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(asked.first_try);
-    if (!asked.probes) return give_up(asked, std::move(failure));
-  }
-  asked.state = Flight::State::kWaiting;
-  waiting_.emplace(due, asked.index);
-}
-
-void Pipeline::give_up(Flight& asked, Failure failure) {
-  last_failure_ = describe(failure, asked.entry.url);
-  const Verdict verdict{.entry = asked.row,
-                        .position = asked.position,
-                        .url = asked.entry.url,
-                        .fault = failure.fault,
-                        .detail = std::move(failure.detail),
-                        .attempts = asked.tries};
-  chooser_.add(verdict);
-  asked.verdicts.push_back(verdict);
-  choose(asked, asked.attempt + 1);
-}
-
-/// The next entry of the flight's chain, from `attempt` on, wants to be fetched.
-void Pipeline::choose(Flight& wanting, uint64_t attempt) {
-  release(wanting, wanting.held);
-  for (auto& body : wanting.bodies) body.reset();
-  wanting.tries = 0;
-  wanting.probes = false;
-  const auto choice = chooser_.choose(wanting.position, attempt);
-  wanting.attempt = choice ? choice->attempt : attempt;
-  wanting.state = Flight::State::kWanted;
-  if (!choice) return end_at(wanting.index, failure_sentence());
-  wanting.row = choice->row;
-  wanting.entry = plan_.manifest->entry(choice->row);
-  wanted_.insert(wanting.index);
 }
 
 void Pipeline::wake_due_flights() {
@@ -281,16 +227,6 @@ void Pipeline::start_developing(Flight& fetched) {
   });
 }
 
-/// Counts positions in order, each as soon as it is known whether its first choice has an image.
-void Pipeline::judge() {
-  for (; !ending_ && judged_ < planned_; ++judged_) {
-    const Flight& known = flight(judged_);
-    const bool failed = known.attempt > 0;
-    if (!failed && known.state != Flight::State::kDone) return;
-    if (!failure_rate_.count(failed)) end_at(judged_, failure_sentence());
-  }
-}
-
 /// Samples that are done leave in order of position, unless one before has found a verdict on the same entry.
 void Pipeline::seal() {
   while (!flights_.empty()) {
@@ -308,41 +244,6 @@ void Pipeline::seal() {
     ++ready_count_;
     ready_.push({std::move(*batch), std::exchange(batch_verdicts_, {}), std::exchange(batch_substituted_, 0)});
   }
-}
-
-void Pipeline::check_outage() {
-  const auto end = reachability_.end();
-  if (!end || Clock::now() < *end) return;
-  finish(std::make_exception_ptr(std::runtime_error(
-      fmt::format("no host could be reached for {:g} s (data.outage_limit); the last failure was {}; check the network "
-                  "and the list",
-                  settings_.outage_limit, last_failure_))));
-}
-
-/// The run is over before the batch of sample `index`; what comes before that batch is still delivered.
-void Pipeline::end_at(uint64_t index, std::string sentence) {
-  const uint64_t first_of_batch = index - index % assembly_.local();
-  if (ending_ && ending_->index <= first_of_batch) return;
-  ending_ = Ending{first_of_batch, std::move(sentence)};
-  for (const auto& [due, waiting] : waiting_)
-    ending_->index = std::min(ending_->index, waiting - waiting % assembly_.local());
-}
-
-void Pipeline::finish(std::exception_ptr error) {
-  if (error_) return;
-  error_ = std::move(error);
-  ready_.close();
-}
-
-std::string Pipeline::failure_sentence() const {
-  if (chooser_.all_rows_have_verdicts()) {
-    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", settings_.list,
-                       last_failure_);
-  }
-  return fmt::format(
-      "{} of the last {} positions had no image, more than data.max_failure_rate allows ({:g}); the last "
-      "failure was {}",
-      failure_rate_.failed(), failure_rate_.counted(), settings_.max_failure_rate, last_failure_);
 }
 
 void Pipeline::hold(Flight& holder, uint64_t bytes) {

@@ -1,0 +1,116 @@
+#include <algorithm>
+#include <fmt/format.h>
+#include <stdexcept>
+
+#include "data/pipeline.h"
+
+// The part of the pipeline that deals with what went wrong: try again, take the next entry, or end the run.
+
+namespace atelier {
+namespace {
+
+std::string describe(const Failure& failure, const std::string& url) {
+  return fmt::format("{} ({}) at {}", fault_name(failure.fault), failure.detail, url);
+}
+
+}  // namespace
+
+/// Every answer of a try is there.
+void Pipeline::settle(Flight& asked) {
+  if (!asked.failure) return start_developing(asked);
+  Failure failure = std::move(*asked.failure);
+  asked.failure.reset();
+  if (failure.transient) return retry_later(asked, std::move(failure));
+  give_up(asked, std::move(failure));
+}
+
+void Pipeline::retry_later(Flight& asked, Failure failure) {
+  last_failure_ = describe(failure, asked.entry.url);
+  if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
+  const double left = settings_.sample_deadline - Seconds(Clock::now() - asked.first_try).count();
+  double delay = retry_delay(seed_, asked.position, asked.tries, failure.retry_after);
+  if (left <= 0 || failure.retry_after > left) {
+    // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
+    asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(asked.first_try);
+    if (!asked.probes) return give_up(asked, std::move(failure));
+  } else {
+    delay = std::min(delay, left);
+  }
+  asked.state = Flight::State::kWaiting;
+  waiting_.emplace(Clock::now() + to_clock(delay), asked.index);
+}
+
+void Pipeline::give_up(Flight& asked, Failure failure) {
+  last_failure_ = describe(failure, asked.entry.url);
+  const Verdict verdict{.entry = asked.row,
+                        .position = asked.position,
+                        .url = asked.entry.url,
+                        .fault = failure.fault,
+                        .detail = std::move(failure.detail),
+                        .attempts = asked.tries};
+  chooser_.add(verdict);
+  asked.verdicts.push_back(verdict);
+  choose(asked, asked.attempt + 1);
+}
+
+/// The next entry of the flight's chain, from `attempt` on, wants to be fetched.
+void Pipeline::choose(Flight& wanting, uint64_t attempt) {
+  release(wanting, wanting.held);
+  for (auto& body : wanting.bodies) body.reset();
+  wanting.tries = 0;
+  wanting.probes = false;
+  const auto choice = chooser_.choose(wanting.position, attempt);
+  wanting.attempt = choice ? choice->attempt : attempt;
+  wanting.state = Flight::State::kWanted;
+  if (!choice) return end_at(wanting.index, failure_sentence());
+  wanting.row = choice->row;
+  wanting.entry = plan_.manifest->entry(choice->row);
+  wanted_.insert(wanting.index);
+}
+
+/// Counts positions in order, each as soon as it is known whether its first choice has an image.
+void Pipeline::judge() {
+  for (; !ending_ && judged_ < planned_; ++judged_) {
+    const Flight& known = flight(judged_);
+    const bool failed = known.attempt > 0;
+    if (!failed && known.state != Flight::State::kDone) return;
+    if (!failure_rate_.count(failed)) end_at(judged_, failure_sentence());
+  }
+}
+
+void Pipeline::check_outage() {
+  const auto end = reachability_.end();
+  if (!end || Clock::now() < *end) return;
+  finish(std::make_exception_ptr(std::runtime_error(
+      fmt::format("no host could be reached for {:g} s (data.outage_limit); the last failure was {}; check the network "
+                  "and the list",
+                  settings_.outage_limit, last_failure_))));
+}
+
+/// The run is over before the batch of sample `index`; what comes before that batch is still delivered.
+void Pipeline::end_at(uint64_t index, std::string sentence) {
+  const uint64_t first_of_batch = index - index % assembly_.local();
+  if (ending_ && ending_->index <= first_of_batch) return;
+  ending_ = Ending{first_of_batch, std::move(sentence)};
+  for (const auto& [due, waiting] : waiting_)
+    ending_->index = std::min(ending_->index, waiting - waiting % assembly_.local());
+}
+
+void Pipeline::finish(std::exception_ptr error) {
+  if (error_) return;
+  error_ = std::move(error);
+  ready_.close();
+}
+
+std::string Pipeline::failure_sentence() const {
+  if (chooser_.all_rows_have_verdicts()) {
+    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", settings_.list,
+                       last_failure_);
+  }
+  return fmt::format(
+      "{} of the last {} positions had no image, more than data.max_failure_rate allows ({:g}); the last "
+      "failure was {}",
+      failure_rate_.failed(), failure_rate_.counted(), settings_.max_failure_rate, last_failure_);
+}
+
+}  // namespace atelier
