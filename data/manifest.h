@@ -11,12 +11,12 @@ namespace atelier {
 
 /// One row of a list.
 struct Entry {
-  std::string url;                          ///< http(s)://, or an absolute path (relative ones are resolved)
+  std::string url;  ///< http(s)://, or an absolute path (relative ones are resolved)
   std::optional<std::string> label;
   std::string caption;
-  std::optional<std::string> condition_url; ///< the input image of a pair
-  std::optional<std::string> sha256;        ///< of the image's bytes, 64 lower-case hexadecimal digits
-  std::string group;                        ///< entries that stay on one side of a split; the url when not given
+  std::optional<std::string> condition_url;  ///< the input image of a pair
+  std::optional<std::string> sha256;         ///< of the image's bytes, 64 lower-case hexadecimal digits
+  std::string group;                         ///< entries that stay on one side of a split; the url when not given
   std::string licence;
   std::string creator;
 };

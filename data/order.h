@@ -10,9 +10,9 @@ enum class OrderMode { kFull, kWindow, kNone };
 /// How a run visits `entries` entries. Resolved once and stored with the run.
 struct Order {
   uint64_t seed = 0;
-  uint64_t entries = 0;   ///< > 0
+  uint64_t entries = 0;  ///< > 0
   OrderMode mode = OrderMode::kFull;
-  uint64_t window = 0;    ///< entries of a window; only for kWindow
+  uint64_t window = 0;  ///< entries of a window; only for kWindow
 };
 
 /// The window of a run: max(1000, 10 * global batch).

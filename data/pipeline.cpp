@@ -37,6 +37,7 @@ Pipeline::Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSour
       failure_rate_(config.data.max_failure_rate),
       reachability_(config.data.outage_limit),
       stage_clock_(threads_),
+      ledger_(plan_.start.verdicts),
       tbb_threads_(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads_) + 1),
       arena_(threads_, 0),
       source_(make_source([this](Answer answer) { inbox_.push(std::move(answer)); })),
@@ -63,6 +64,11 @@ std::optional<Delivery> Pipeline::next(std::stop_token stop) {
 StreamReport Pipeline::report() const {
   const std::lock_guard lock(report_mutex_);
   return report_;
+}
+
+Verdicts Pipeline::ledger() const {
+  const std::lock_guard lock(report_mutex_);
+  return ledger_;
 }
 
 void Pipeline::run() {

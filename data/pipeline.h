@@ -46,6 +46,8 @@ class Pipeline {
   const StreamPlan& plan() const { return plan_; }
   /// The counts of fetching and decoding; what the consumer counts is left zero.
   StreamReport report() const;
+  /// Every verdict so far, that of positions still in flight included.
+  Verdicts ledger() const;
 
  private:
   struct Developed {
@@ -128,8 +130,9 @@ class Pipeline {
   std::string last_failure_;
   StreamReport counts_;
 
-  mutable std::mutex report_mutex_;  // guards report_
+  mutable std::mutex report_mutex_;  // guards what others may look at
   StreamReport report_;
+  Verdicts ledger_;
 
   oneapi::tbb::global_control tbb_threads_;
   oneapi::tbb::task_arena arena_;

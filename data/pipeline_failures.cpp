@@ -49,6 +49,10 @@ void Pipeline::give_up(Flight& asked, Failure failure) {
                         .detail = std::move(failure.detail),
                         .attempts = asked.tries};
   chooser_.add(verdict);
+  {
+    const std::lock_guard lock(report_mutex_);
+    ledger_.add(verdict);
+  }
   asked.verdicts.push_back(verdict);
   choose(asked, asked.attempt + 1);
 }
@@ -109,7 +113,7 @@ std::string Pipeline::failure_sentence() const {
   }
   return fmt::format(
       "{} of the last {} positions had no image, more than data.max_failure_rate allows ({:g}); the last "
-      "failure was {}",
+      "failure was {}; check the list and the network",
       failure_rate_.failed(), failure_rate_.counted(), settings_.max_failure_rate, last_failure_);
 }
 

@@ -1,5 +1,6 @@
 #include "data/stream.h"
 
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -63,12 +64,13 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   return plan;
 }
 
-/// What belongs to the consumer's thread, and the pipeline behind it.
+/// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {
   Pipeline pipeline;
   StreamState state;
-  StreamReport counts;                    // delivered, substituted, deliver and waited
   Clock::time_point left = Clock::now();  // when next() last returned
+  std::mutex mutex;                       // guards counts
+  StreamReport counts;                    // delivered, substituted and deliver
 
   Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
       : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
@@ -84,6 +86,7 @@ Batch Stream::next(std::stop_token stop) {
   const auto begin = Clock::now();
   std::optional<Delivery> delivery = consumer_->pipeline.next(stop);
   const auto end = Clock::now();
+  const std::lock_guard lock(consumer_->mutex);
   consumer_->counts.deliver.busy += Seconds(begin - consumer_->left).count();
   consumer_->counts.deliver.starved += Seconds(end - begin).count();
   consumer_->left = end;
@@ -97,8 +100,11 @@ Batch Stream::next(std::stop_token stop) {
 
 StreamState Stream::state() const { return consumer_->state; }
 
+Verdicts Stream::ledger() const { return consumer_->pipeline.ledger(); }
+
 StreamReport Stream::report() const {
   StreamReport report = consumer_->pipeline.report();
+  const std::lock_guard lock(consumer_->mutex);
   report.delivered = consumer_->counts.delivered;
   report.substituted = consumer_->counts.substituted;
   report.deliver = consumer_->counts.deliver;

@@ -65,7 +65,8 @@ struct StreamReport {
 /// so that the budget can delay but never deadlock. An entry with a verdict is replaced by substitute_at, which moves
 /// nobody else.
 ///
-/// Threads: one runs the consumer (next, state, report), one the stream's own, one the source's; TBB decodes.
+/// Threads: one runs the consumer (next and state), one is the stream's own, one the source's; TBB decodes. report and
+/// ledger may be called from any.
 class Stream {
  public:
   using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
@@ -85,6 +86,8 @@ class Stream {
   /// not depend on how far ahead the stream had read.
   StreamState state() const;
   StreamReport report() const;
+  /// Every verdict so far, those of positions not yet delivered included: for people to read, not to resume from.
+  Verdicts ledger() const;
 
  private:
   struct Consumer;

@@ -1,0 +1,203 @@
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstdio>
+#include <fmt/format.h>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <sys/ioctl.h>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "configs/program.h"
+#include "data/manifest.h"
+#include "data/progress.h"
+#include "data/stream.h"
+
+// atelier-data: the stream alone, to look at a list and at how fast it comes in.
+
+namespace atelier {
+namespace {
+
+const Program kProgram{.name = "atelier-data",
+                       .summary = "Streams the images of a list as training would, and says how it went.",
+                       .sections = {"seed", "data"},
+                       .positional = {"command", "list"},
+                       .flags =
+                           {
+                               {"dump", "N", "write the first N positions to stdout as position,entry,sha256 and end"},
+                               {"start", "POSITION", "begin there instead of at 0"},
+                               {"passes", "K", "end after K passes over the list (1)"},
+                               {"held-out", "", "stream the rows that training does not see"},
+                               {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+                               {"json", "", "write the summary to stdout as JSON"},
+                           },
+                       .examples =
+                           "  atelier-data stream furniture.jsonl\n"
+                           "  atelier-data stream furniture.jsonl --dump 1000 --seed 7 > order.csv\n"
+                           "  atelier-data labels furniture.jsonl\n"
+                           "\n"
+                           "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
+                           "labels LIST counts the rows of each label. LIST is the setting data.list.\n"};
+
+using Clock = std::chrono::steady_clock;
+
+/// Thrown when whoever reads stdout has had enough; ends the program quietly.
+struct ReaderGone {};
+
+void write_result(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
+  if (errno == EPIPE) throw ReaderGone();
+  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+}
+
+std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name) {
+  const auto text = invocation.flag(name);
+  if (!text) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
+    throw std::invalid_argument(fmt::format("--{} takes a whole number from 0 on, not \"{}\"", name, *text));
+  }
+  return number;
+}
+
+/// Shows how a stream is doing on stderr while another thread takes its batches: one live line on a terminal, else a
+/// line every ten seconds.
+class Meter {
+ public:
+  Meter(const Stream& stream, uint64_t total)
+      : stream_(stream), total_(total), thread_([this](std::stop_token stop) { run(stop); }) {}
+
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+ private:
+  void run(std::stop_token stop) {
+    const bool live = ::isatty(STDERR_FILENO) == 1;
+    const auto interval = live ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000);
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    while (!stopped.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+      const std::string line = progress_line(stream_.report(), seconds(), total_);
+      if (live) {
+        fmt::print(stderr, "\r{:.{}}\x1b[K", line, columns());
+      } else {
+        fmt::print(stderr, "{}\n", line);
+      }
+    }
+    if (live) fmt::print(stderr, "\r\x1b[K");
+  }
+  static size_t columns() {
+    winsize size{};
+    const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return known ? size.ws_col - size_t{1} : 79;
+  }
+
+  const Stream& stream_;
+  const uint64_t total_;
+  const Clock::time_point begin_ = Clock::now();
+  std::jthread thread_;
+};
+
+/// "position,entry,sha256" for the first `count` samples of a batch.
+std::string dump_lines(const Batch& batch, size_t count) {
+  const size_t bytes = 3 * static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
+  std::string lines;
+  for (size_t i = 0; i < count; ++i) {
+    const std::span<const uint8_t> pixels(batch.images + i * bytes, bytes);
+    lines += fmt::format("{},{},{}\n", batch.positions[i], batch.entries[i], sha256_hex(std::as_bytes(pixels)));
+  }
+  return lines;
+}
+
+/// Takes batches until `total` samples have come; false: stopped before.
+bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_token& stop) {
+  for (uint64_t taken = 0; taken < total;) {
+    const Batch batch = stream.next(stop);
+    if (batch.size == 0) return false;
+    const auto size = static_cast<uint64_t>(batch.size);
+    if (dump) write_result(dump_lines(batch, std::min(size, total - taken)));
+    taken += size;
+  }
+  return true;
+}
+
+int run_stream(const Invocation& invocation, const Config& config) {
+  const auto dump = number_flag(invocation, "dump");
+  const bool json = invocation.flag("json").has_value();
+  if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
+
+  const auto manifest = std::make_shared<Manifest>(config.data.list);
+  StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  plan.start.position = number_flag(invocation, "start").value_or(0);
+  const uint64_t total = dump.value_or(number_flag(invocation, "passes").value_or(1) * plan.order.entries);
+
+  Stream stream(config, std::move(plan));
+  const auto write_ledger = [&] {
+    if (const auto file = invocation.flag("ledger")) publish_file(*file, stream.ledger().to_jsonl());
+  };
+  bool complete = false;
+  double seconds = 0;
+  try {
+    const Meter meter(stream, total);
+    complete = take_samples(stream, total, dump.has_value(), invocation.stop);
+    seconds = meter.seconds();
+  } catch (const std::runtime_error&) {
+    write_ledger();
+    throw;
+  }
+  write_ledger();
+  if (json) write_result(summary_json(stream.report(), seconds) + "\n");
+  if (!json) fmt::print(stderr, "{}", summary_text(stream.report(), seconds));
+  return complete ? kGood : kInterrupted;
+}
+
+int run_labels(const Config& config) {
+  const Manifest manifest(config.data.list);
+  std::vector<uint64_t> counts(manifest.labels().size() + 1);  // the last one: rows without
+  for (uint64_t row = 0; row < manifest.size(); ++row) {
+    const int64_t label = manifest.label_index(row);
+    ++counts[label < 0 ? counts.size() - 1 : static_cast<size_t>(label)];
+  }
+  for (size_t i = 0; i < manifest.labels().size(); ++i) {
+    write_result(fmt::format("{}\t{}\n", counts[i], manifest.labels()[i]));
+  }
+  if (counts.back() > 0) write_result(fmt::format("{}\t(no label)\n", counts.back()));
+  return kGood;
+}
+
+int run(const Invocation& invocation) {
+  const auto& given = invocation.positional;
+  Config config = invocation.config();
+  if (given.size() > 1) config.data.list = given[1];
+  if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
+  if (config.data.list.empty())
+    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
+  if (given[0] == "stream") return run_stream(invocation, config);
+  if (given[0] == "labels") return run_labels(config);
+  throw std::invalid_argument(fmt::format("there is no command \"{}\"; it is stream or labels", given[0]));
+}
+
+}  // namespace
+}  // namespace atelier
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that has had enough is an error of write
+  try {
+    return atelier::run_program(atelier::kProgram, argc, argv, atelier::run);
+  } catch (const atelier::ReaderGone&) {
+    return atelier::kGood;
+  }
+}

@@ -1,0 +1,94 @@
+#include "data/progress.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace atelier {
+namespace {
+
+/// 1234567 -> "1,234,567", whatever the locale.
+std::string grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
+  return digits;
+}
+
+double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
+
+double images_per_second(const StreamReport& report, double seconds) {
+  return rate(static_cast<double>(report.delivered), seconds);
+}
+
+double megabytes_per_second(const StreamReport& report, double seconds) {
+  return rate(static_cast<double>(report.bytes) / 1e6, seconds);
+}
+
+/// "http-status 3, timeout 1", or "none".
+std::string failures_text(const StreamReport& report) {
+  std::string text;
+  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
+    if (report.failures[fault] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}", fault_name(static_cast<Fault>(fault)), grouped(report.failures[fault]));
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string time_left(const StreamReport& report, double seconds, uint64_t total) {
+  const auto left = static_cast<uint64_t>(seconds * static_cast<double>(total - report.delivered) /
+                                          static_cast<double>(report.delivered));
+  return fmt::format("{}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);
+}
+
+nlohmann::ordered_json stage_json(const StageTime& stage) {
+  return {{"busy", stage.busy}, {"starved", stage.starved}, {"blocked", stage.blocked}};
+}
+
+}  // namespace
+
+std::string progress_line(const StreamReport& report, double seconds, uint64_t total) {
+  std::string line = grouped(report.delivered);
+  if (total > 0) line += fmt::format(" of {}", grouped(total));
+  line += " images";
+  if (total > 0) line += fmt::format(" ({}%)", std::min<uint64_t>(100, 100 * report.delivered / total));
+  line += fmt::format(", {:.1f}/s, {:.1f} MB/s, failures: {}, waits for {}", images_per_second(report, seconds),
+                      megabytes_per_second(report, seconds), failures_text(report), report.limit);
+  if (report.delivered > 0 && report.delivered < total) line += ", " + time_left(report, seconds, total);
+  return line;
+}
+
+std::string summary_text(const StreamReport& report, double seconds) {
+  return fmt::format(
+      "{} images in {:.1f} s ({:.1f}/s), {:.1f} MB ({:.1f} MB/s)\n"
+      "{} substituted, {} tried again; failures: {}\n"
+      "{:.0f}% of the time waiting for data; the stage that the others wait for: {}; at most {:.1f} MB in flight\n",
+      grouped(report.delivered), seconds, images_per_second(report, seconds), static_cast<double>(report.bytes) / 1e6,
+      megabytes_per_second(report, seconds), grouped(report.substituted), grouped(report.retries),
+      failures_text(report), 100 * rate(report.waited, seconds), report.limit,
+      static_cast<double>(report.peak_memory) / 1e6);
+}
+
+std::string summary_json(const StreamReport& report, double seconds) {
+  nlohmann::ordered_json failures = nlohmann::ordered_json::object();
+  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
+    if (report.failures[fault] > 0)
+      failures[std::string(fault_name(static_cast<Fault>(fault)))] = report.failures[fault];
+  }
+  const nlohmann::ordered_json json = {{"delivered", report.delivered},
+                                       {"seconds", seconds},
+                                       {"images_per_second", images_per_second(report, seconds)},
+                                       {"bytes", report.bytes},
+                                       {"substituted", report.substituted},
+                                       {"retries", report.retries},
+                                       {"failures", failures},
+                                       {"waited", report.waited},
+                                       {"limit", report.limit},
+                                       {"peak_memory", report.peak_memory},
+                                       {"fetch", stage_json(report.fetch)},
+                                       {"decode", stage_json(report.decode)},
+                                       {"deliver", stage_json(report.deliver)}};
+  return json.dump();
+}
+
+}  // namespace atelier
