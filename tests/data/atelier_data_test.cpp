@@ -1,0 +1,142 @@
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <sstream>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include "tests/data/stream_fixture.h"
+#include "tests/support/loopback_server.h"
+
+// The program as a user runs it, over files and over a server on the loopback.
+
+namespace atelier::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int code;
+  std::string out;
+};
+
+class AtelierDataTest : public StreamTest {
+ protected:
+  AtelierDataTest() {
+    std::string list;
+    for (uint64_t row = 0; row < 40; ++row) {
+      const auto bytes = picture(row);
+      const std::string name = std::to_string(row) + ".png";
+      std::ofstream(folder_ / name, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+      list += "{\"url\":\"" + name + "\",\"label\":\"" + (row % 4 == 0 ? "bed" : "chair") + "\"}\n";
+    }
+    use_list(list + "{\"url\":\"missing.png\"}\n");
+  }
+
+  /// Runs the program by the shell; stderr goes where `arguments` say, else to a file.
+  Outcome run(const std::string& arguments) const {
+    const std::string command = std::string(ATELIER_BIN_DIR) + "/atelier-data " + arguments + " 2> " + errors();
+    std::FILE* pipe = ::popen(command.c_str(), "r");
+    std::string out;
+    std::array<char, 4096> piece;
+    while (const size_t got = std::fread(piece.data(), 1, piece.size(), pipe)) out.append(piece.data(), got);
+    const int status = ::pclose(pipe);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, out};
+  }
+  std::string errors() const { return (folder_ / "stderr").string(); }
+  std::string list() const { return config_.data.list; }
+};
+
+TEST_F(AtelierDataTest, DumpsExactlyThePositionsThatWereAskedFor) {
+  const Outcome dump = run("stream " + list() + " --dump 45 --seed 3");
+  EXPECT_EQ(dump.code, 0);
+  std::istringstream lines(dump.out);
+  std::string line;
+  int position = 0;
+  while (std::getline(lines, line)) {
+    EXPECT_THAT(line, ::testing::MatchesRegex(std::to_string(position) + ",[0-9]+,[0-9a-f]{64}"));
+    ++position;
+  }
+  EXPECT_EQ(position, 45);
+  EXPECT_EQ(run("stream --data.list " + list() + " --dump 45 --seed 3 --data.threads 8 --data.connections 1").out,
+            dump.out);
+  EXPECT_NE(run("stream " + list() + " --dump 45 --seed 4").out, dump.out);
+  EXPECT_EQ(run("stream " + list() + " --dump 0").out, "");
+}
+
+TEST_F(AtelierDataTest, ADumpFromTheMiddleIsTheMiddleOfTheDump) {
+  const std::string whole = run("stream " + list() + " --dump 90").out;
+  const std::string middle = run("stream " + list() + " --dump 40 --start 33").out;
+  EXPECT_NE(whole.find("\n" + middle), std::string::npos);
+}
+
+TEST_F(AtelierDataTest, APassEndsWithASummaryAndALedger) {
+  const std::string ledger = (folder_ / "ledger.jsonl").string();
+  const Outcome pass = run("stream " + list() + " --json --ledger " + ledger);
+  EXPECT_EQ(pass.code, 0);
+  const auto summary = nlohmann::json::parse(pass.out);
+  EXPECT_GE(summary["delivered"], 41);
+  EXPECT_GE(summary["failures"]["missing-file"], 1);
+  EXPECT_TRUE(Verdicts::from_jsonl(read_file(ledger)).has(40));
+  EXPECT_EQ(run("stream " + list() + " --passes 2").code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr(" images in "));
+}
+
+TEST_F(AtelierDataTest, CountsTheLabels) {
+  EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
+}
+
+TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
+  for (const std::string& arguments : {std::string("stream nowhere.jsonl"), std::string("stream"), std::string(),
+                                       "dance " + list(), "stream " + list() + " --dump many",
+                                       "stream " + list() + " --dump 3 --json", "stream " + list() + " --held-out"}) {
+    const Outcome mistake = run(arguments);
+    EXPECT_EQ(mistake.code, 2) << arguments;
+    EXPECT_EQ(mistake.out, "");
+    const std::string sentence = read_file(errors());
+    EXPECT_EQ(std::count(sentence.begin(), sentence.end(), '\n'), 1) << sentence;
+  }
+}
+
+TEST_F(AtelierDataTest, AListThatFailsEndsWithOneSentenceAndExitCodeOne) {
+  use_list("{\"url\":\"missing.png\"}\n");
+  const std::string ledger = (folder_ / "ledger.jsonl").string();
+  EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 1);
+  EXPECT_THAT(read_file(errors()), HasSubstr("every entry of"));
+  EXPECT_TRUE(Verdicts::from_jsonl(read_file(ledger)).has(0));
+}
+
+TEST_F(AtelierDataTest, AReaderThatHasHadEnoughEndsItQuietly) {
+  const Outcome cut = run("stream " + list() + " --dump 100000 | head -n 2");
+  EXPECT_EQ(std::count(cut.out.begin(), cut.out.end(), '\n'), 2);
+}
+
+TEST_F(AtelierDataTest, AnInterruptEndsItWithinASecondWhileNothingComes) {
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.hang(); });
+  use_list("{\"url\":\"" + server.url("/never.png") + "\"}\n");
+  const std::string program = std::string(ATELIER_BIN_DIR) + "/atelier-data", name = list(), sink = errors();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool redirected = std::freopen(sink.c_str(), "w", stderr) != nullptr;
+    if (redirected)
+      ::execl(program.c_str(), program.c_str(), "stream", name.c_str(), "--data.allow_private", "true", nullptr);
+    ::_exit(99);
+  }
+  while (server.requests().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const auto begin = std::chrono::steady_clock::now();
+  ::kill(child, SIGINT);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+}
+
+}  // namespace
+}  // namespace atelier::test
