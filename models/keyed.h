@@ -1,14 +1,13 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
+#include <torch/torch.h>
 #include <vector>
 
 #include "base/random.h"
 
-/// Tensors of random numbers that follow from (seed, position) of each sample, whatever batch it is in. Drawn on the CPU
-/// by base/random and copied to `device`. `positions` has N elements; so has the first dimension of every result.
+/// Tensors of random numbers that follow from (seed, position) of each sample, whatever batch it is in. Drawn on the
+/// CPU by base/random and copied to `device`. `positions` has N elements; so has the first dimension of every result.
 namespace atelier {
 
 /// Standard normal float32 [N, ...shape]: sample n holds the sequence of (seed, positions[n], purpose).
@@ -21,7 +20,7 @@ torch::Tensor keyed_uniform(uint64_t seed, const std::vector<uint64_t>& position
 
 /// Who drops activations, if anybody: handed down through a network's forward.
 struct Dropout {
-  double rate = 0;                           ///< share of activations set to 0; the rest grow by 1 / (1 - rate)
+  double rate = 0;  ///< share of activations set to 0; the rest grow by 1 / (1 - rate)
   uint64_t seed = 0;
   const std::vector<uint64_t>* positions = nullptr;  ///< [N]; null: no dropout
 

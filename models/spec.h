@@ -9,10 +9,10 @@ namespace atelier {
 /// All that is needed to build a network again: written into the metadata of its weights, so that a weights file
 /// explains itself.
 struct ModelSpec {
-  std::string kind = "diffusion";    ///< "diffusion" or "pix2pix"
-  int image_size = 64;               ///< H == W
-  std::string condition = "none";    ///< "none", "outline" or "file"
-  std::vector<std::string> labels;   ///< index is the number the network sees
+  std::string kind = "diffusion";   ///< "diffusion" or "pix2pix"
+  int image_size = 64;              ///< H == W
+  std::string condition = "none";   ///< "none", "outline" or "file"
+  std::vector<std::string> labels;  ///< index is the number the network sees
   int channels = 64;
   int levels = 3;
   int blocks = 2;

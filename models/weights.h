@@ -1,10 +1,9 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <filesystem>
 #include <map>
 #include <string>
+#include <torch/torch.h>
 
 /// Tensors on disk: the safetensors format (https://github.com/huggingface/safetensors, format specification).
 namespace atelier {
@@ -19,8 +18,8 @@ struct TensorFile {
 /// float64, int64, int32, uint8 and bool. Same tensors, same bytes. Throws std::runtime_error when the disk refuses.
 void save_tensors(const std::filesystem::path& path, const TensorFile& file);
 
-/// Reads a file onto the CPU. Any bytes are safe: header length, offsets, overlaps, shapes and dtypes are checked before
-/// anything is allocated. Throws std::invalid_argument with one sentence that names the file.
+/// Reads a file onto the CPU. Any bytes are safe: header length, offsets, overlaps, shapes and dtypes are checked
+/// before anything is allocated. Throws std::invalid_argument with one sentence that names the file.
 TensorFile load_tensors(const std::filesystem::path& path);
 
 /// Parameters and buffers of a module by name, each with `prefix` + "." before it. The tensors are the module's own.
@@ -28,6 +27,7 @@ std::map<std::string, torch::Tensor> named_tensors(torch::nn::Module& module, co
 
 /// Copies tensors into a module of the same shape. Throws std::invalid_argument that names the first tensor that is
 /// missing, superfluous (under the prefix) or of another shape; then nothing has been changed.
-void load_into(torch::nn::Module& module, const std::string& prefix, const std::map<std::string, torch::Tensor>& tensors);
+void load_into(torch::nn::Module& module, const std::string& prefix,
+               const std::map<std::string, torch::Tensor>& tensors);
 
 }  // namespace atelier
