@@ -39,7 +39,7 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"data.flip", "", "mirror half of the images"}, data.flip, Boolean{});
   visit(Setting{"data.brightness", "", "brightness changes by up to this share"}, data.brightness, Number{0, 0.9});
   visit(Setting{"data.max_image_size", "bytes", "largest encoded image that is fetched", "MAX_IMAGE_SIZE"},
-        data.max_image_size, Bytes{uint64_t{1} << 10, uint64_t{1} << 30});
+        data.max_image_size, Bytes{1, uint64_t{1} << 30});
   visit(Setting{"data.allow_private", "", "connect to loopback and private addresses too"}, data.allow_private,
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});

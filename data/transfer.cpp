@@ -146,7 +146,7 @@ Failure Transfer::transport_failure(CURLcode result) const {
       return {Fault::kDns, what, true};
     case CURLE_COULDNT_CONNECT:
       if (!socket_opened_ && !refused_address_.empty())
-        return {Fault::kRefusedAddress, refused_address_ + " is not public"};
+        return {Fault::kRefusedAddress, refused_address_ + " is not public; data.allow_private would allow it"};
       return {Fault::kConnect, what, true};
     case CURLE_OPERATION_TIMEDOUT:
       return timeout_failure();

@@ -143,7 +143,7 @@ TEST(Help, FitsInAHundredColumnsAndNamesEverything) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   for (const SettingInfo& setting : list_settings()) EXPECT_THAT(ended.out, HasSubstr("  --" + setting.key + " "));
   for (const char* part : {"Usage: configs-probe [command] [list]", "--dump N", "--config FILE", "--completion SHELL",
-                           "--run-dir", "10MiB", "[bytes, 1KiB..1GiB]", "  configs-probe echo --dump 3\n"}) {
+                           "--run-dir", "10MiB", "[bytes, 1..1GiB]", "  configs-probe echo --dump 3\n"}) {
     EXPECT_THAT(ended.out, HasSubstr(part));
   }
   EXPECT_EQ(probe({"-h"}).out, ended.out);
@@ -247,7 +247,7 @@ std::optional<std::string> settings_block(const std::string& path) {
 
 TEST(Documentation, ShowsTheSettingsAsTheyAre) {
   const std::string table = probe({"--settings"}).out;
-  EXPECT_THAT(table, HasSubstr("| `data.max_image_size` | `MAX_IMAGE_SIZE` | `10MiB` | bytes | 1KiB..1GiB | "));
+  EXPECT_THAT(table, HasSubstr("| `data.max_image_size` | `MAX_IMAGE_SIZE` | `10MiB` | bytes | 1..1GiB | "));
   EXPECT_EQ(settings_block(ATELIER_SOURCE_DIR "/docs/settings.md"), table)
       << "Replace the block between the markers by the output of any program's --settings.";
   const auto readme = settings_block(ATELIER_SOURCE_DIR "/README.md");

@@ -148,7 +148,8 @@ TEST(Http, RefusesLoopbackInEverySpelling) {
 TEST(Http, NamesTheAddressThatItRefuses) {
   HttpLimits outside = limits();
   outside.allow_private = false;
-  EXPECT_EQ(failure(Fetcher(outside).fetch("http://0x7f.1/")).detail, "127.0.0.1 is not public");
+  EXPECT_EQ(failure(Fetcher(outside).fetch("http://0x7f.1/")).detail,
+            "127.0.0.1 is not public; data.allow_private would allow it");
 }
 
 TEST(Http, RefusesBadUrlsWithoutAskingAnybody) {
