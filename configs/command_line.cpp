@@ -81,6 +81,7 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
   add(kPositional, "", cxxopts::value<std::vector<std::string>>());
   options.parse_positional({kPositional});
   std::vector<const char*> words;
+  words.reserve(arguments.size());
   for (const std::string& argument : arguments) words.push_back(argument.c_str());
   try {
     return options.parse(static_cast<int>(words.size()), words.data());

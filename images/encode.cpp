@@ -88,6 +88,7 @@ bool write_png(const Png& png, const Image& image, std::span<const png_text> chu
 
 std::vector<std::byte> encode_png(const Image& image, const std::map<std::string, std::string>& text) {
   std::vector<png_text> chunks;
+  chunks.reserve(text.size());
   for (const auto& [keyword, value] : text) chunks.push_back(text_chunk(keyword, value));
   Target target;
   const Png png(target);
