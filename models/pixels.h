@@ -1,0 +1,14 @@
+#pragma once
+
+#include <torch/torch.h>
+
+/// Between pictures of 8 bits and what networks see.
+namespace atelier {
+
+/// uint8 0..255 to float32 -1..1; undefined stays undefined.
+torch::Tensor from_pixels(const torch::Tensor& pixels);
+
+/// Float -1..1 to uint8, rounded; what lies outside is clamped.
+torch::Tensor to_pixels(const torch::Tensor& pictures);
+
+}  // namespace atelier
