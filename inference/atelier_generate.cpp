@@ -1,0 +1,107 @@
+// atelier-generate: checkpoint + request -> design variations, as one JSON document on stdout.
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "configs/program.h"
+#include "images/encode.h"
+#include "inference/engine.h"
+#include "inference/preprocess.h"
+#include "inference/reply.h"
+#include "inference/request.h"
+#include "inference/save.h"
+
+namespace {
+
+using namespace atelier;
+
+/// How far the work is, on stderr, once it has taken two seconds: one line that renews itself on a terminal, a line
+/// every ten seconds elsewhere.
+class Progress {
+ public:
+  explicit Progress(size_t total) : total_(total) {}
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress() {
+    if (shown_ > 0 && terminal_) fmt::print(stderr, "\n");
+  }
+
+  void report(size_t done) {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    if (seconds < 2 || (!terminal_ && shown_ > 0 && seconds - shown_ < 10)) return;
+    const double left = seconds / static_cast<double>(done) * static_cast<double>(total_ - done);
+    fmt::print(stderr, "{}{} of {} variations, {:.0f} s left{}", terminal_ ? "\r\033[K" : "", done, total_, left,
+               terminal_ ? "" : "\n");
+    std::fflush(stderr);
+    shown_ = seconds;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const size_t total_;
+  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
+  const Clock::time_point start_ = Clock::now();
+  double shown_ = 0;  ///< seconds after start_; 0: never
+};
+
+void check_outputs(const GenerateConfig& config) {
+  if (!config.out.empty()) check_folder(config.out);
+  if (!config.grid.empty()) check_png_file(config.grid);
+}
+
+void save_contact_sheet(const std::filesystem::path& file, const Image& sheet) {
+  const auto png = encode_png(sheet);
+  std::filesystem::create_directories(std::filesystem::absolute(file).parent_path());
+  publish_file(file, {reinterpret_cast<const char*>(png.data()), png.size()});
+}
+
+void print_reply(const std::string& reply) {
+  if (std::fwrite(reply.data(), 1, reply.size(), stdout) != reply.size() || std::fflush(stdout) != 0)
+    throw std::runtime_error("The reply could not be written to standard output.");
+}
+
+int generate(const Invocation& invocation) {
+  const GenerateConfig& config = invocation.config().generate;
+  std::vector<std::string> warnings;
+  Engine engine(config, warnings);
+  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+  const DesignRequest request = make_request(invocation.settings, engine.spec());
+  const Material material = read_material(request, engine.spec(), invocation.config().data.max_image_size);
+  check_outputs(config);
+
+  std::vector<Variation> variations;
+  {
+    Progress progress(request.seeds.size());
+    for (const uint64_t seed : request.seeds) {
+      if (invocation.stop.stop_requested()) return kInterrupted;
+      variations.push_back(engine.make(request, material, seed));
+      progress.report(variations.size());
+    }
+  }
+
+  std::vector<std::filesystem::path> files;
+  if (!config.out.empty()) files = save_variations(config.out, variations);
+  if (!config.grid.empty()) save_contact_sheet(config.grid, contact_sheet_of(material.shown, variations));
+  print_reply(make_reply(std::time(nullptr), variations, files));
+  return kGood;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const Program program{
+      .name = "atelier-generate",
+      .summary = "Makes variations of a design from a trained checkpoint and prints them as one JSON document.",
+      .sections = {"seed", "generate"},
+      .positional = {},
+      .flags = {},
+      .examples =
+          "atelier-generate --checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7\n"
+          "atelier-generate --checkpoint runs/demo/train --label sofa --condition sketch.png --out designs\n"};
+  return run_program(program, argc, argv, generate);
+}

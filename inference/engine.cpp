@@ -1,0 +1,124 @@
+#include "inference/engine.h"
+
+#include <chrono>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <thread>
+#include <torch/torch.h>
+
+#include "images/transform.h"
+#include "models/checkpoint.h"
+#include "models/objective.h"
+#include "models/weights.h"
+
+namespace atelier {
+namespace {
+
+torch::Device choose_device(Device wanted) {
+  const bool has_cuda = torch::cuda::is_available();
+  if (wanted == Device::kCuda && !has_cuda)
+    throw std::invalid_argument("generate.device cannot be cuda: LibTorch finds no GPU here, so take auto or cpu.");
+  return has_cuda && wanted != Device::kCpu ? torch::kCUDA : torch::kCPU;
+}
+
+int choose_threads(int wanted) {
+  return wanted > 0 ? wanted : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+/// The SHA-256 of `file` as the checkpoint's seal has it.
+std::string sealed_hash(const Checkpoint& checkpoint, const std::string& file) {
+  const auto& files = checkpoint.state.at("files");
+  if (!files.contains(file))
+    throw std::invalid_argument(fmt::format("The checkpoint {} holds no {}.", checkpoint.folder.string(), file));
+  return files.at(file).get<std::string>();
+}
+
+/// The network that a weights file describes and fills. Players that keep no average, such as a discriminator, only
+/// matter in training and stay as they are.
+std::unique_ptr<Objective> load_objective(const std::filesystem::path& path) {
+  const TensorFile file = load_tensors(path);
+  const auto text = file.metadata.find("atelier.spec");
+  if (text == file.metadata.end())
+    throw std::invalid_argument(
+        fmt::format("{} was not written by Atelier: its metadata has no \"atelier.spec\".", path.string()));
+  const auto json = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded())
+    throw std::invalid_argument(fmt::format("The \"atelier.spec\" in {} is not JSON.", path.string()));
+  auto objective = make_objective(json.get<ModelSpec>(), 0);
+  for (const Player& player : objective->players()) {
+    player.module->eval();
+    if (player.averaged) load_into(*player.module, player.name, file.tensors);
+  }
+  return objective;
+}
+
+torch::Tensor to_batch(std::span<const uint8_t> planes, int channels, int side) {
+  auto batch = torch::empty({1, channels, side, side}, torch::kUInt8);
+  std::copy(planes.begin(), planes.end(), batch.data_ptr<uint8_t>());
+  return batch;
+}
+
+torch::Tensor to_batch(const Image& image) {
+  std::vector<uint8_t> planes(image.rgb.size());
+  to_planes(image, planes);
+  return to_batch(planes, 3, image.width);
+}
+
+Image from_batch(const torch::Tensor& pictures) {
+  const auto planes = pictures.to(torch::kCPU).contiguous();
+  const std::span bytes(planes.const_data_ptr<uint8_t>(), static_cast<size_t>(planes.numel()));
+  return from_planes(bytes, static_cast<int>(planes.size(3)), static_cast<int>(planes.size(2)));
+}
+
+Wish make_wish(const DesignRequest& request, const Material& material, const ModelSpec& spec, uint64_t seed,
+               torch::Device device) {
+  Wish wish;
+  wish.labels = torch::full({1}, request.label_index, torch::kInt64).to(device);
+  if (!material.condition.empty())
+    wish.conditions = to_batch(material.condition, spec.condition_channels(), spec.image_size).to(device);
+  if (request.color) wish.colors = torch::tensor(at::ArrayRef<uint8_t>(*request.color)).view({1, 3}).to(device);
+  if (material.start) wish.start = to_batch(*material.start).to(device);
+  wish.strength = request.strength;
+  wish.steps = request.steps;
+  wish.guidance = request.guidance;
+  wish.seeds = {seed};
+  return wish;
+}
+
+}  // namespace
+
+Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings) {
+  if (config.checkpoint.empty())
+    throw std::invalid_argument("Which model? Give --checkpoint DIR: a run folder, or one position's folder in it.");
+  at::set_num_threads(choose_threads(config.threads));
+  const torch::Device device = choose_device(config.device);
+  const Checkpoint checkpoint = open_checkpoint(config.checkpoint, warnings);
+  const std::string file = config.average ? "ema.safetensors" : "model.safetensors";
+  const std::string hash = sealed_hash(checkpoint, file);
+  objective_ = load_objective(checkpoint.folder / file);
+  objective_->to(device);
+  origin_ = {objective_->spec().kind, hash, config.average, checkpoint.position, device.is_cuda() ? "cuda" : "cpu",
+             at::get_num_threads()};
+}
+
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+const ModelSpec& Engine::spec() const { return objective_->spec(); }
+
+Variation Engine::make(const DesignRequest& request, const Material& material, uint64_t seed) try {
+  const torch::InferenceMode no_gradients;
+  const auto start = std::chrono::steady_clock::now();
+  const torch::Device device(origin_.device);
+  Image image = from_batch(objective_->generate(make_wish(request, material, spec(), seed, device)));
+  const int side = image.width;
+  Variation variation = finish(std::move(image), make_record(request, material, origin_, seed, side));
+  variation.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return variation;
+} catch (const c10::Error& error) {
+  throw std::runtime_error(fmt::format("The picture of seed {} cannot be made: {}", seed, error.msg()));
+}
+
+}  // namespace atelier
