@@ -16,8 +16,11 @@ torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t stride) {
   return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 4).stride(stride).padding(1));
 }
 
-torch::nn::ConvTranspose2d doubling(int64_t in, int64_t out) {
-  return torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(in, out, 4).stride(2).padding(1));
+template <class Module>
+torch::nn::ModuleList as_list(const std::vector<Module>& modules) {
+  torch::nn::ModuleList list;
+  for (const Module& module : modules) list->push_back(module);
+  return list;
 }
 
 torch::Tensor leaky(const torch::Tensor& x) { return torch::leaky_relu(x, kSlope); }
@@ -69,49 +72,60 @@ torch::Tensor SteeredNormImpl::forward(const torch::Tensor& x, const torch::Tens
   return torch::addcmul(parts[1], normalise(x), parts[0] + 1);
 }
 
+DownImpl::DownImpl(int64_t in, int64_t out, bool normed) : conv(register_module("conv", convolution(in, out, 2))) {
+  if (normed) norm = register_module("norm", SteeredNorm(out));
+}
+
+torch::Tensor DownImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
+  const torch::Tensor y = conv(x);
+  return norm ? norm(y, steering) : y;
+}
+
+UpImpl::UpImpl(int64_t in, int64_t out)
+    : conv(register_module(
+          "conv", torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(in, out, 4).stride(2).padding(1)))),
+      norm(register_module("norm", SteeredNorm(out))) {}
+
+torch::Tensor UpImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
+  return norm(conv(torch::relu(x)), steering);
+}
+
 GeneratorImpl::GeneratorImpl(const ModelSpec& spec)
     : steering(register_module("steering", Steering(label_count(spec)))),
-      palette(register_module("palette", Palette(label_count(spec)))) {
+      palette(register_module("palette", Palette(label_count(spec)))),
+      output(register_module(
+          "output",
+          torch::nn::Conv2d(torch::nn::Conv2dOptions(spec.channels + input_channels(spec), 3, 3).padding(1)))) {
   check(spec);
   const auto width = [&](int level) { return spec.channels * std::min(int64_t{1} << level, kMostWidening); };
-  const auto norm = [&](const std::string& name, int64_t channels) {
-    return register_module(name, SteeredNorm(channels));
-  };
   int64_t channels = input_channels(spec);
   for (int level = 0; level < spec.levels; ++level) {
-    const auto index = std::to_string(level);
-    down.push_back(register_module("down" + index, convolution(channels, width(level), 2)));
+    encoder.emplace_back(channels, width(level), level > 0 && spec.image_size >> (level + 1) > 1);
     channels = width(level);
-    const bool normed = level > 0 && spec.image_size >> (level + 1) > 1;
-    down_norm.push_back(normed ? norm("down_norm" + index, channels) : nullptr);
   }
   for (int level = spec.levels - 1; level >= 0; --level) {
-    const auto index = std::to_string(spec.levels - 1 - level);
     const int64_t out = width(std::max(level - 1, 0));
-    up.push_back(register_module("up" + index, doubling(channels, out)));
-    up_norm.push_back(norm("up_norm" + index, out));
+    decoder.emplace_back(channels, out);
     channels = 2 * out;  // with the partner on the way down
   }
-  output = register_module(
-      "output", torch::nn::Conv2d(torch::nn::Conv2dOptions(spec.channels + input_channels(spec), 3, 3).padding(1)));
+  register_module("encoder", as_list(encoder));
+  register_module("decoder", as_list(decoder));
 }
 
 torch::Tensor GeneratorImpl::forward(const Inputs& inputs, const Dropout& dropout) {
   const torch::Tensor steer = steering(inputs);
-  const torch::Tensor given = planes(inputs.conditions, steer);
-  std::vector<torch::Tensor> beside{given};  // what joins the way up, outermost first
-  torch::Tensor x = given;
-  for (size_t level = 0; level < down.size(); ++level) {
-    x = down[level](level == 0 ? x : leaky(x));
-    if (down_norm[level]) x = down_norm[level](x, steer);
-    if (level + 1 < down.size()) beside.push_back(x);
+  torch::Tensor x = planes(inputs.conditions, steer);
+  std::vector<torch::Tensor> partners{x};  // of the steps up, outermost first
+  for (size_t level = 0; level < encoder.size(); ++level) {
+    x = encoder[level](level == 0 ? x : leaky(x), steer);
+    if (level + 1 < encoder.size()) partners.push_back(x);
   }
-  for (size_t i = 0; i < up.size(); ++i) {
-    x = up_norm[i](up[i](torch::relu(x)), steer);
-    if (i < kDropoutLayers && i + 2 < up.size()) x = dropout(x, static_cast<uint32_t>(i));
-    if (i + 1 == up.size()) x = torch::relu(x);
-    x = torch::cat({x, beside.back()}, 1);
-    beside.pop_back();
+  for (size_t i = 0; i < decoder.size(); ++i) {
+    const bool last = i + 1 == decoder.size();
+    x = decoder[i](x, steer);
+    if (i < kDropoutLayers && !last) x = dropout(x, static_cast<uint32_t>(i));
+    x = torch::cat({last ? torch::relu(x) : x, partners.back()}, 1);
+    partners.pop_back();
   }
   return torch::tanh(output(x));
 }
@@ -121,15 +135,14 @@ DiscriminatorImpl::DiscriminatorImpl(const ModelSpec& spec)
   const int strided = spec.image_size >= 64 ? 3 : spec.image_size >= 32 ? 2 : 1;
   int64_t channels = input_channels(spec) + 3;
   for (int i = 0; i <= strided; ++i) {
-    const int64_t out = spec.channels << i;
-    conv.push_back(register_module("conv" + std::to_string(i), convolution(channels, out, i < strided ? 2 : 1)));
-    if (i > 0) {
-      norm.push_back(register_module("norm" + std::to_string(i),
-                                     torch::nn::InstanceNorm2d(torch::nn::InstanceNorm2dOptions(out).affine(true))));
-    }
+    const int64_t out = int64_t{spec.channels} << i;
+    conv.push_back(convolution(channels, out, i < strided ? 2 : 1));
+    if (i > 0) norm.emplace_back(torch::nn::InstanceNorm2dOptions(out).affine(true));
     channels = out;
   }
-  conv.push_back(register_module("conv" + std::to_string(strided + 1), convolution(channels, 1, 1)));
+  conv.push_back(convolution(channels, 1, 1));
+  register_module("conv", as_list(conv));
+  register_module("norm", as_list(norm));
 }
 
 torch::Tensor DiscriminatorImpl::forward(const Inputs& inputs, const torch::Tensor& pictures) {

@@ -40,14 +40,33 @@ struct SteeredNormImpl : torch::nn::Module {
 };
 TORCH_MODULE(SteeredNorm);
 
-/// The generator: a U-Net of 4x4 convolutions of stride 2.
+/// A step of the generator down: the side halves. 4x4 convolution, then normalisation where `normed`.
+struct DownImpl : torch::nn::Module {
+  DownImpl(int64_t in, int64_t out, bool normed);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
+
+  torch::nn::Conv2d conv;
+  SteeredNorm norm = nullptr;
+};
+TORCH_MODULE(Down);
+
+/// A step of the generator up: the side doubles. ReLU, 4x4 transposed convolution, normalisation.
+struct UpImpl : torch::nn::Module {
+  UpImpl(int64_t in, int64_t out);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
+
+  torch::nn::ConvTranspose2d conv;
+  SteeredNorm norm;
+};
+TORCH_MODULE(Up);
+
+/// The generator: a U-Net of as many steps down and up as spec.levels.
 ///
-/// Level l of spec.levels works at side S / 2^(l + 1) with spec.channels * min(2^l, 8) channels. On the way down, each
-/// is leaky ReLU, `down[l]`, `down_norm[l]`; the first has neither ReLU nor norm, and a level of 1x1 pixels no norm
-/// (its mean is all there is). On the way up, each is ReLU, `up[i]`, `up_norm[i]`, dropout in the innermost three, and
-/// then the level's own output on the way down beside it. Unlike the paper's, the last step ends at full size with
-/// spec.channels channels, puts the inputs beside them and mixes by a 3x3 convolution, so that the picture keeps to the
-/// sketch pixel by pixel; then tanh.
+/// Step l down works at side S / 2^(l + 1) with spec.channels * min(2^l, 8) channels. The first has no normalisation,
+/// nor has one that ends at 1x1 pixels, where the mean is all there is; leaky ReLU between them. The steps up mirror
+/// them; the innermost three have dropout, and all but the last get the output of their partner on the way down beside
+/// their own. Unlike the paper's, the last step up keeps spec.channels channels, gets the inputs beside them, and a 3x3
+/// convolution mixes both, so that the picture keeps to the sketch pixel by pixel; then tanh.
 struct GeneratorImpl : torch::nn::Module {
   /// Throws std::invalid_argument when the spec has no condition, or levels do not fit the side.
   explicit GeneratorImpl(const ModelSpec& spec);
@@ -57,11 +76,9 @@ struct GeneratorImpl : torch::nn::Module {
 
   Steering steering;
   Palette palette;  ///< colours that generations draw from; no part of forward
-  std::vector<torch::nn::Conv2d> down;
-  std::vector<SteeredNorm> down_norm;          ///< of down[l], null where there is none
-  std::vector<torch::nn::ConvTranspose2d> up;  ///< in the order they run
-  std::vector<SteeredNorm> up_norm;
-  torch::nn::Conv2d output = nullptr;
+  std::vector<Down> encoder;
+  std::vector<Up> decoder;  ///< in the order they run
+  torch::nn::Conv2d output;
 };
 TORCH_MODULE(Generator);
 
