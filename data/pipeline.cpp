@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <limits>
+#include <span>
 #include <stdexcept>
 
 namespace atelier {
@@ -31,6 +32,7 @@ Pipeline::Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSour
       threads_(decode_threads(config.data.threads)),
       sample_reserve_((recipe_.condition == Condition::kFile ? 2 : 1) * config.data.max_image_size),
       inbox_(kUnbounded),
+      jobs_(kUnbounded),
       ready_(kUnbounded),
       assembly_(plan_, recipe_, [this] { inbox_.push(Wake{}); }),
       chooser_(plan_, config.data.max_failure_rate),
@@ -215,22 +217,26 @@ void Pipeline::request(Flight& wanted, Part part, const std::string& url) {
 void Pipeline::start_developing(Flight& fetched) {
   fetched.state = Flight::State::kDecoding;
   ++decoding_;
-  arena_.enqueue([this, &fetched, slot = assembly_.slot(fetched.index)] {
-    Developed developed{.index = fetched.index, .failure = {}, .error = {}};
-    try {
-      if (!stopping_) {
-        const auto bytes = [&](Part part) {
-          const auto& body = fetched.body(part);
-          return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
-        };
-        const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), fetched.entry.sha256};
-        developed.failure = develop(recipe_, fetched.position, negative, slot);
-      }
-    } catch (const std::exception&) {
-      developed.error = std::current_exception();
-    }
-    inbox_.push(std::move(developed));
-  });
+  jobs_.push({&fetched, assembly_.slot(fetched.index)});
+  arena_.enqueue([this] { inbox_.push(develop_next()); });
+}
+
+/// On a thread of TBB, which must see no exception. Each task finds its job in the queue.
+Pipeline::Developed Pipeline::develop_next() {
+  const Job job = *jobs_.pop();
+  Developed developed{.index = job.fetched->index, .failure = {}, .error = {}};
+  if (stopping_) return developed;
+  try {
+    const auto bytes = [&](Part part) {
+      const auto& body = job.fetched->body(part);
+      return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
+    };
+    const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), job.fetched->entry.sha256};
+    developed.failure = develop(recipe_, job.fetched->position, negative, job.slot);
+  } catch (const std::exception&) {
+    developed.error = std::current_exception();
+  }
+  return developed;
 }
 
 /// Samples that are done leave in order of position, unless one before has found a verdict on the same entry.

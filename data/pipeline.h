@@ -55,6 +55,11 @@ class Pipeline {
     std::optional<Failure> failure;
     std::exception_ptr error;
   };
+  /// Fetched bytes and where their pixels go.
+  struct Job {
+    Flight* fetched;
+    Slot slot;
+  };
   struct Wake {};  // room came back, or the end is near
   using Event = std::variant<Answer, Developed, Wake>;
 
@@ -83,6 +88,7 @@ class Pipeline {
   void retry_later(Flight& flight, Failure failure);
   void give_up(Flight& flight, Failure failure);
   void start_developing(Flight& flight);
+  Developed develop_next();
 
   void judge();
   void seal();
@@ -104,6 +110,7 @@ class Pipeline {
   const uint64_t sample_reserve_;  // bytes that the parts of one sample may come to
 
   Channel<Event> inbox_;
+  Channel<Job> jobs_;
   Channel<Delivery> ready_;
   std::atomic<uint64_t> ready_count_ = 0;
   std::exception_ptr error_;  // set before ready_ closes

@@ -70,7 +70,7 @@ struct Stream::Consumer {
   StreamState state;
   Clock::time_point left = Clock::now();  // when next() last returned
   std::mutex mutex;                       // guards counts
-  StreamReport counts;                    // delivered, substituted and deliver
+  StreamReport counts;                    // delivered, substituted, deliver and waited
 
   Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
       : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
@@ -87,8 +87,11 @@ Batch Stream::next(std::stop_token stop) {
   std::optional<Delivery> delivery = consumer_->pipeline.next(stop);
   const auto end = Clock::now();
   const std::lock_guard lock(consumer_->mutex);
-  consumer_->counts.deliver.busy += Seconds(begin - consumer_->left).count();
-  consumer_->counts.deliver.starved += Seconds(end - begin).count();
+  consumer_->counts.waited += Seconds(end - begin).count();
+  if (consumer_->counts.delivered > 0) {
+    consumer_->counts.deliver.busy += Seconds(begin - consumer_->left).count();
+    consumer_->counts.deliver.starved += Seconds(end - begin).count();
+  }
   consumer_->left = end;
   if (!delivery) return {};
   for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
@@ -108,7 +111,7 @@ StreamReport Stream::report() const {
   report.delivered = consumer_->counts.delivered;
   report.substituted = consumer_->counts.substituted;
   report.deliver = consumer_->counts.deliver;
-  report.waited = report.deliver.starved;
+  report.waited = consumer_->counts.waited;
   report.limit = limiting_stage(report);
   return report;
 }

@@ -39,7 +39,8 @@ struct StreamPlan {
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
 /// Seconds that a stage was busy, that it had no input, and that there was no room for its output; they add up to the
-/// time since the stream began. Decoding counts the mean of its threads; deliver is busy while the consumer is away.
+/// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
+/// batch on and is busy while the consumer is away.
 struct StageTime {
   double busy = 0, starved = 0, blocked = 0;
 };

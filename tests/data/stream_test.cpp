@@ -483,7 +483,7 @@ TEST_F(StreamTest, TheReportNamesTheStageThatOthersWaitFor) {
 
   FakeWeb fast([](const std::string& address, int) { return found(address); });
   Stream idle(config_, plan(), fast.source());
-  for (int i = 0; i < 15; ++i) {
+  for (int i = 0; i < 15 || (i < 200 && idle.report().limit != "consumer"); ++i) {
     idle.next();
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
   }
