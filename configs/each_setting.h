@@ -106,7 +106,7 @@ void each_generate_setting(AnyConfig& config, Visit&& visit) {
   auto& generate = config.generate;
   visit(Setting{"generate.checkpoint", "", "run folder, or one position's folder in it"}, generate.checkpoint, Text{});
   visit(Setting{"generate.label", "", "kind of furniture: one of the checkpoint's labels"}, generate.label, Text{});
-  visit(Setting{"generate.variations", "images", "how many to make"}, generate.variations, Integer{1, 4096});
+  visit(Setting{"generate.variations", "images", "how many to make"}, generate.variations, Integer{1, 64});
   visit(Setting{"generate.image", "", "picture to start from, or whose outline is taken"}, generate.image, Text{});
   visit(Setting{"generate.strength", "", "how far to leave the image: 0 keeps it, 1 ignores it (diffusion)"},
         generate.strength, Number{0, 1});

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-/// Help for a mistyped name. Private to configs/.
+/// Help for a mistyped name.
 namespace atelier {
 
 /// The number of single-character insertions, deletions, replacements and swaps of neighbours between two words

@@ -125,6 +125,11 @@ Resolved resolve(const std::vector<Layer>& layers) {
   return resolved;
 }
 
+Resolved resolve(Resolved base, const Layer& layer) {
+  lay(layer, base);
+  return base;
+}
+
 Layer read_environment_layer(char** environment) {
   constexpr std::string_view kPrefix = "ATELIER_";
   std::map<std::string, std::string> keys;      // environment name -> key

@@ -38,6 +38,9 @@ struct Resolved {
 /// layer, the key, the value, the allowed range and the nearest valid name.
 Resolved resolve(const std::vector<Layer>& layers);
 
+/// The same over what is resolved already, such as one of many requests over what they have in common.
+Resolved resolve(Resolved base, const Layer& layer);
+
 /// A YAML file as a layer. Nested maps and dotted keys are the same. Throws std::invalid_argument: unreadable, not YAML
 /// (with line and column), an alias bomb, a list where a value is due.
 Layer read_yaml_layer(const std::string& path);

@@ -4,8 +4,11 @@
 #include <cstdio>
 #include <ctime>
 #include <fmt/format.h>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <unistd.h>
+#include <vector>
 
 #include "base/files.h"
 #include "configs/program.h"
@@ -14,6 +17,7 @@
 #include "inference/preprocess.h"
 #include "inference/reply.h"
 #include "inference/request.h"
+#include "inference/requests.h"
 #include "inference/save.h"
 
 namespace {
@@ -65,29 +69,66 @@ void print_reply(const std::string& reply) {
     throw std::runtime_error("The reply could not be written to standard output.");
 }
 
+/// One of the requests, with its files read: from here on only the device can fail.
+struct Prepared {
+  DesignRequest request;
+  Material material;
+};
+
+std::vector<Prepared> prepare(const Invocation& invocation, const ModelSpec& spec) {
+  const auto file = invocation.flag("requests");
+  const std::vector<Resolved> asked =
+      file ? read_requests(*file, invocation.settings) : std::vector<Resolved>{invocation.settings};
+  std::vector<Prepared> prepared;
+  for (const Resolved& settings : asked) {
+    const DesignRequest request = make_request(settings, spec);
+    prepared.push_back({request, read_material(request, spec, invocation.config().data.max_image_size)});
+  }
+  return prepared;
+}
+
+/// Every variation of every request, in order; nothing: interrupted.
+std::optional<std::vector<Variation>> make_all(Engine& engine, const std::vector<Prepared>& prepared,
+                                               const std::stop_token& stop) {
+  size_t total = 0;
+  for (const Prepared& one : prepared) total += one.request.seeds.size();
+  Progress progress(total);
+  std::vector<Variation> variations;
+  for (size_t i = 0; i < prepared.size(); ++i) {
+    for (const uint64_t seed : prepared[i].request.seeds) {
+      if (stop.stop_requested()) return std::nullopt;
+      variations.push_back(engine.make(prepared[i].request, prepared[i].material, seed));
+      variations.back().request = i;
+      progress.report(variations.size());
+    }
+  }
+  return variations;
+}
+
+Image contact_sheet_of(const std::vector<Prepared>& prepared, std::span<const Variation> variations) {
+  std::vector<Answered> answered;
+  for (const Prepared& one : prepared) {
+    answered.push_back({one.material.shown, variations.first(one.request.seeds.size())});
+    variations = variations.subspan(one.request.seeds.size());
+  }
+  return contact_sheet_of(answered);
+}
+
 int generate(const Invocation& invocation) {
   const GenerateConfig& config = invocation.config().generate;
   std::vector<std::string> warnings;
   Engine engine(config, warnings);
   for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
-  const DesignRequest request = make_request(invocation.settings, engine.spec());
-  const Material material = read_material(request, engine.spec(), invocation.config().data.max_image_size);
+  const std::vector<Prepared> prepared = prepare(invocation, engine.spec());
   check_outputs(config);
 
-  std::vector<Variation> variations;
-  {
-    Progress progress(request.seeds.size());
-    for (const uint64_t seed : request.seeds) {
-      if (invocation.stop.stop_requested()) return kInterrupted;
-      variations.push_back(engine.make(request, material, seed));
-      progress.report(variations.size());
-    }
-  }
+  const auto variations = make_all(engine, prepared, invocation.stop);
+  if (!variations) return kInterrupted;
 
   std::vector<std::filesystem::path> files;
-  if (!config.out.empty()) files = save_variations(config.out, variations);
-  if (!config.grid.empty()) save_contact_sheet(config.grid, contact_sheet_of(material.shown, variations));
-  print_reply(make_reply(std::time(nullptr), variations, files));
+  if (!config.out.empty()) files = save_variations(config.out, *variations);
+  if (!config.grid.empty()) save_contact_sheet(config.grid, contact_sheet_of(prepared, *variations));
+  print_reply(make_reply(std::time(nullptr), *variations, files));
   return kGood;
 }
 
@@ -99,7 +140,8 @@ int main(int argc, char** argv) {
       .summary = "Makes variations of a design from a trained checkpoint and prints them as one JSON document.",
       .sections = {"seed", "generate"},
       .positional = {},
-      .flags = {},
+      .flags = {{"requests", "FILE",
+                 "many requests at once: a JSON object a line, such as {\"label\": \"chair\", \"seed\": 7}"}},
       .examples =
           "atelier-generate --checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7\n"
           "atelier-generate --checkpoint runs/demo/train --label sofa --condition sketch.png --out designs\n"};

@@ -86,6 +86,13 @@ Wish make_wish(const DesignRequest& request, const Material& material, const Mod
   return wish;
 }
 
+std::optional<Rgb> color_of(const torch::Tensor& colors) {
+  if (!colors.defined()) return std::nullopt;
+  const torch::Tensor one = colors.cpu().contiguous();
+  const auto* channels = one.const_data_ptr<uint8_t>();
+  return Rgb{channels[0], channels[1], channels[2]};
+}
+
 }  // namespace
 
 Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings) {
@@ -112,9 +119,12 @@ Variation Engine::make(const DesignRequest& request, const Material& material, u
   const torch::InferenceMode no_gradients;
   const auto start = std::chrono::steady_clock::now();
   const torch::Device device(origin_.device);
-  Image image = from_batch(objective_->generate(make_wish(request, material, spec(), seed, device)));
+  Wish wish = make_wish(request, material, spec(), seed, device);
+  wish.colors = objective_->colors(wish);
+  Image image = from_batch(objective_->generate(wish));
   const int side = image.width;
-  Variation variation = finish(std::move(image), make_record(request, material, origin_, seed, side));
+  Variation variation =
+      finish(std::move(image), make_record(request, material, origin_, seed, color_of(wish.colors), side));
   variation.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   return variation;
 } catch (const c10::Error& error) {

@@ -157,6 +157,8 @@ Material read_material(const DesignRequest& request, const ModelSpec& spec, uint
   } else {
     Outline lines = read_lines(request, picture.image, spec.image_size);
     material.shown.push_back(to_image(lines));
+    if (request.condition_from == ConditionFrom::kOutline && !material.start)
+      material.shown.push_back(fit_square(picture.image, spec.image_size, SquareFit::kPad));
     material.condition = std::move(lines.pixels);
   }
   return material;

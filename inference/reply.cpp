@@ -18,6 +18,7 @@ std::string make_reply(int64_t created, std::span<const Variation> variations,
   reply += fmt::format("{{\"created\":{},\"data\":[", created);
   for (size_t i = 0; i < variations.size(); ++i) {
     auto record = variations[i].record;
+    record["request"] = variations[i].request;
     record["milliseconds"] = std::round(variations[i].milliseconds * 10) / 10;
     if (!files.empty()) record["file"] = files[i].string();
     const std::string text = record.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

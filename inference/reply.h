@@ -11,7 +11,8 @@ namespace atelier {
 
 /// The answer to a request, one JSON document that ends in a line feed:
 ///
-///   {"created": unix seconds, "data": [{<record>, "milliseconds": ..., "file": ..., "b64_json": "..."}, ...]}
+///   {"created": unix seconds, "data": [{<record>, "request": ..., "milliseconds": ..., "file": ..., "b64_json":
+///   "..."}, ...]}
 ///
 /// b64_json is the PNG file, encoded straight from each variation's buffer into the document.
 ///   files  where each variation was saved, or empty: then no record has a "file"

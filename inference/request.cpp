@@ -39,7 +39,8 @@ struct Fitting {
   bool is_flag(const std::string& key) const {
     const auto source = std::find_if(settings.sources.begin(), settings.sources.end(),
                                      [&](const auto& entry) { return entry.first == key; });
-    return source != settings.sources.end() && source->second == "flag";
+    return source != settings.sources.end() && source->second != "default" && source->second != "environment" &&
+           !source->second.starts_with("file ");
   }
 
   void refuse_flag(const std::string& name, const char* why) const {

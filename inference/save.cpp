@@ -84,13 +84,19 @@ std::vector<fs::path> save_variations(const fs::path& folder, std::span<const Va
   return files;
 }
 
-Image contact_sheet_of(std::span<const Image> material, std::span<const Variation> variations) {
+Image contact_sheet_of(std::span<const Answered> requests) {
+  size_t columns = 0;
+  for (const Answered& request : requests)
+    columns = std::max(columns, request.material.size() + request.variations.size());
+  if (requests.size() == 1 && columns > kLongestRow) columns = static_cast<size_t>(std::ceil(std::sqrt(columns)));
+
   std::vector<Image> cells;
-  for (const Image& input : material) cells.push_back(framed(input, "input"));
-  for (const Variation& variation : variations)
-    cells.push_back(framed(variation.image, fmt::format("seed {}", variation.record["seed"].get<uint64_t>())));
-  const size_t columns =
-      cells.size() <= kLongestRow ? cells.size() : static_cast<size_t>(std::ceil(std::sqrt(cells.size())));
+  for (const Answered& request : requests) {
+    for (const Image& input : request.material) cells.push_back(framed(input, "input"));
+    for (const Variation& variation : request.variations)
+      cells.push_back(framed(variation.image, fmt::format("seed {}", variation.record["seed"].get<uint64_t>())));
+    while (cells.size() % columns != 0) cells.emplace_back(cells.front().width, cells.front().height);
+  }
   return contact_sheet(cells, static_cast<int>(columns));
 }
 

@@ -21,8 +21,14 @@ void check_png_file(const std::filesystem::path& file);
 std::vector<std::filesystem::path> save_variations(const std::filesystem::path& folder,
                                                    std::span<const Variation> variations);
 
-/// The material, then the variations with their seeds, enlarged so that small pictures can be looked at: one row up to
-/// ten cells, else as square as they go.
-Image contact_sheet_of(std::span<const Image> material, std::span<const Variation> variations);
+/// What one request was given and got: a part of a contact sheet.
+struct Answered {
+  std::span<const Image> material;
+  std::span<const Variation> variations;
+};
+
+/// The material, then the variations with their seeds, enlarged so that small pictures can be looked at. One request:
+/// one row up to ten cells, else as square as they go. Several: a row each.
+Image contact_sheet_of(std::span<const Answered> requests);
 
 }  // namespace atelier

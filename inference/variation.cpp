@@ -14,7 +14,7 @@ nlohmann::ordered_json text_or_null(const std::string& text) {
 }  // namespace
 
 nlohmann::ordered_json make_record(const DesignRequest& request, const Material& material, const Origin& origin,
-                                   uint64_t seed, int side) {
+                                   uint64_t seed, std::optional<Rgb> color, int side) {
   const bool is_diffusion = origin.kind == "diffusion";
   nlohmann::ordered_json record;
   record["seed"] = seed;
@@ -25,7 +25,7 @@ nlohmann::ordered_json make_record(const DesignRequest& request, const Material&
   record["steps"] = request.steps;
   record["guidance"] = request.guidance;
   record["strength"] = material.start ? nlohmann::ordered_json(request.strength) : nlohmann::ordered_json(nullptr);
-  record["color"] = text_or_null(request.color ? color_text(*request.color) : "");
+  record["color"] = text_or_null(color ? color_text(*color) : "");
   record["image"] = text_or_null(material.image_sha256);
   record["condition"] = text_or_null(material.condition_sha256);
   record["checkpoint"] = origin.checkpoint_sha256;
@@ -37,7 +37,7 @@ nlohmann::ordered_json make_record(const DesignRequest& request, const Material&
 }
 
 Variation finish(Image image, nlohmann::ordered_json record) {
-  Variation variation{std::move(record), std::move(image), {}, 0};
+  Variation variation{std::move(record), std::move(image), {}, 0, 0};
   variation.png = encode_png(variation.image, {{"Software", "Atelier"}, {"atelier", variation.record.dump()}});
   return variation;
 }

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "images/image.h"
@@ -27,6 +28,7 @@ struct Variation {
   Image image;
   std::vector<std::byte> png;  ///< the image, with its record in the text chunk "atelier"
   double milliseconds = 0;     ///< to make and encode it
+  size_t request = 0;          ///< which of the requests it answers, from 0
 };
 
 /// Everything that makes the picture of `seed` again, as a JSON object: seed, label, size, model, sampler, steps,
@@ -34,7 +36,7 @@ struct Variation {
 /// threads. null: not asked for, or no meaning for this kind of model. Times and paths have no place in it, so the same
 /// request makes the same bytes.
 nlohmann::ordered_json make_record(const DesignRequest& request, const Material& material, const Origin& origin,
-                                   uint64_t seed, int side);
+                                   uint64_t seed, std::optional<Rgb> color, int side);
 
 /// `image` encoded together with its record.
 Variation finish(Image image, nlohmann::ordered_json record);

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <torch/torch.h>
 #include <vector>
 
 #include "models/spec.h"
@@ -22,14 +21,14 @@ struct Examples {
 
 /// What generate() is asked for. All tensors are on the objective's device.
 struct Wish {
-  torch::Tensor labels;             ///< int64 [N]; -1: none
-  torch::Tensor conditions;         ///< uint8 [N, C, H, W], or undefined
-  torch::Tensor colors;             ///< uint8 [N, 3]; undefined: drawn from the palette by seed (pix2pix)
-  torch::Tensor start;              ///< uint8 [N, 3, H, W], or undefined: a design to start from (diffusion)
-  double strength = 1.0;            ///< how far to leave `start`, 0..1
-  int steps = 18;                   ///< of the sampler (diffusion)
-  double guidance = 1.0;            ///< classifier-free guidance scale (diffusion)
-  std::vector<uint64_t> seeds;      ///< [N]; each picture follows from its own seed
+  torch::Tensor labels;         ///< int64 [N]; -1: none
+  torch::Tensor conditions;     ///< uint8 [N, C, H, W], or undefined
+  torch::Tensor colors;         ///< uint8 [N, 3]; undefined: drawn from the palette by seed (pix2pix)
+  torch::Tensor start;          ///< uint8 [N, 3, H, W], or undefined: a design to start from (diffusion)
+  double strength = 1.0;        ///< how far to leave `start`, 0..1
+  int steps = 18;               ///< of the sampler (diffusion)
+  double guidance = 1.0;        ///< classifier-free guidance scale (diffusion)
+  std::vector<uint64_t> seeds;  ///< [N]; each picture follows from its own seed
 };
 
 /// Adam's constants that belong to the objective; the learning rate is the trainer's.
@@ -41,10 +40,10 @@ struct AdamSettings {
 
 /// One network with its own optimizer: one for diffusion, two for pix2pix.
 struct Player {
-  std::string name;                             ///< prefix of its tensors on disk: "generator"
+  std::string name;  ///< prefix of its tensors on disk: "generator"
   std::shared_ptr<torch::nn::Module> module;
   AdamSettings adam;
-  bool averaged = true;                         ///< keeps a running average of its weights
+  bool averaged = true;  ///< keeps a running average of its weights
 };
 
 /// What is being trained: the seam that the trainer drives. Owns its networks; not thread-safe.
@@ -58,7 +57,8 @@ class Objective {
   virtual std::vector<Player> players() = 0;
 
   /// The loss of each sample, float32 [N], for players()[player]; gradients flow to that player's parameters only.
-  /// Called once for each player, in order, on the same examples; a later call may reuse the earlier one's forward pass.
+  /// Called once for each player, in order, on the same examples; a later call may reuse the earlier one's forward
+  /// pass.
   virtual torch::Tensor loss(size_t player, const Examples& examples, uint64_t seed) = 0;
 
   /// A number to watch on held-out samples, float32 [N], without gradients or dropout: L1 for pix2pix (pixels in 0..1),
@@ -72,6 +72,8 @@ class Objective {
 
   /// Pictures, uint8 [N, 3, H, W]. Each depends on its own seed, label, condition and colour only.
   virtual torch::Tensor generate(const Wish& wish) = 0;
+  /// The colours that generate() would use for `wish`, uint8 [N, 3]; undefined: this objective knows no colours.
+  virtual torch::Tensor colors(const Wish&) { return {}; }
 
   virtual const ModelSpec& spec() const = 0;
   void to(torch::Device device);

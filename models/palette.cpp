@@ -40,15 +40,17 @@ torch::Tensor PaletteImpl::draw(int64_t label, uint64_t seed) const {
   const auto kept = [&](int64_t row) {
     return colors[row].slice(0, 0, std::min(counts[row].item<int64_t>(), kColors)).cpu();
   };
-  torch::Tensor choice = kept(row_of(label));
-  if (choice.size(0) == 0) {
-    std::vector<torch::Tensor> all;
-    for (int64_t row = 0; row < counts.size(0); ++row) all.push_back(kept(row));
-    choice = torch::cat(all);
-  }
-  if (choice.size(0) == 0) return torch::full({3}, 128, torch::kUInt8);
-  const uint64_t chosen = random_below(static_cast<uint64_t>(choice.size(0)), seed, 0, Purpose::kPalette);
-  return choice[static_cast<int64_t>(chosen)];
+  const auto pick = [&](const torch::Tensor& from, uint64_t element) {
+    const uint64_t chosen = random_below(static_cast<uint64_t>(from.size(0)), seed, 0, Purpose::kPalette, element);
+    return from[static_cast<int64_t>(chosen)].to(torch::kFloat32);
+  };
+  std::vector<torch::Tensor> rows;
+  for (int64_t row = 0; row < counts.size(0); ++row) rows.push_back(kept(row));
+  const torch::Tensor every = torch::cat(rows);
+  if (every.size(0) == 0) return torch::full({3}, 128, torch::kUInt8);
+  const torch::Tensor own = rows[static_cast<size_t>(row_of(label))];
+  const double way = kLongestWay * random_uniform(seed, 0, Purpose::kPalette, 2);
+  return pick(own.size(0) > 0 ? own : every, 0).lerp(pick(every, 1), way).round_().to(torch::kUInt8);
 }
 
 }  // namespace atelier

@@ -17,7 +17,8 @@ torch::Tensor foreground_colors(const torch::Tensor& images);
 /// (reservoir sampling, Vitter 1985, algorithm R). Two buffers, so that it is saved and loaded with a network's
 /// weights.
 struct PaletteImpl : torch::nn::Module {
-  static constexpr int64_t kColors = 64;  ///< kept for each label
+  static constexpr int64_t kColors = 64;       ///< kept for each label
+  static constexpr double kLongestWay = 0.35;  ///< share of the distance between two colours
 
   /// Labels are 0 to label_count - 1, and -1 for "none", which has a row of its own.
   explicit PaletteImpl(int64_t label_count);
@@ -26,8 +27,9 @@ struct PaletteImpl : torch::nn::Module {
   void note(const torch::Tensor& labels, const torch::Tensor& colors, const std::vector<uint64_t>& positions,
             uint64_t seed);
 
-  /// One colour noted under `label`, uint8 [3] on the CPU, chosen by `seed`. Where the label has none, one of any
-  /// label; where nothing was ever noted, mid-grey.
+  /// A colour for a design of `label`, uint8 [3] on the CPU, chosen by `seed`: one that was noted under the label
+  /// (under any, where it has none), moved at most kLongestWay towards one of any label, so that a label with few
+  /// pieces still has as many colours as there are seeds. Where nothing was ever noted, mid-grey.
   torch::Tensor draw(int64_t label, uint64_t seed) const;
 
   torch::Tensor colors;  ///< uint8 [label_count + 1, kColors, 3]; the last row is for "none"

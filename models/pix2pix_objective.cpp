@@ -81,9 +81,18 @@ class Pix2PixObjective final : public Objective {
   torch::Tensor generate(const Wish& wish) override {
     check(wish);
     const torch::NoGradGuard no_grad;
+    const torch::Tensor chosen = colors(wish);
     std::vector<torch::Tensor> pictures;
-    for (size_t n = 0; n < wish.seeds.size(); ++n) pictures.push_back(generate_one(wish, n));
+    for (size_t n = 0; n < wish.seeds.size(); ++n) pictures.push_back(generate_one(wish, chosen, n));
     return torch::cat(pictures);
+  }
+
+  torch::Tensor colors(const Wish& wish) override {
+    if (wish.colors.defined()) return wish.colors;
+    std::vector<torch::Tensor> drawn;
+    for (size_t n = 0; n < wish.seeds.size(); ++n)
+      drawn.push_back(generator()->palette->draw(wish.labels[static_cast<int64_t>(n)].item<int64_t>(), wish.seeds[n]));
+    return torch::stack(drawn).to(wish.labels.device());
   }
 
   const ModelSpec& spec() const override { return spec_; }
@@ -128,15 +137,11 @@ class Pix2PixObjective final : public Objective {
     return taken_for_real(logits) + kPixelWeight * mean_of_each((made->fake - made->real).abs());
   }
 
-  torch::Tensor generate_one(const Wish& wish, size_t index) {
+  torch::Tensor generate_one(const Wish& wish, const torch::Tensor& chosen, size_t index) {
     const auto n = static_cast<int64_t>(index);
-    const torch::Tensor label = wish.labels.narrow(0, n, 1);
-    const torch::Tensor color = wish.colors.defined()
-                                    ? wish.colors.narrow(0, n, 1)
-                                    : generator()->palette->draw(label.item<int64_t>(), wish.seeds[index]).unsqueeze(0);
     const Inputs inputs{.conditions = from_pixels(wish.conditions.narrow(0, n, 1)),
-                        .labels = label,
-                        .colors = from_pixels(color.to(label.device()))};
+                        .labels = wish.labels.narrow(0, n, 1),
+                        .colors = from_pixels(chosen.narrow(0, n, 1))};
     const std::vector<uint64_t> positions{0};
     return to_pixels(generator()->forward(inputs, {spec_.dropout, wish.seeds[index], &positions}));
   }

@@ -62,7 +62,7 @@ TEST(CheckOutputs, RefusesPlacesThatCannotBeWrittenAndWritesNothing) {
 TEST(ContactSheet, ShowsTheInputsFirstAndEveryVariationEnlarged) {
   const Image input(16, 16, 200);
   const std::vector<Variation> variations{made(7, "chair", 10), made(8, "chair", 20)};
-  const Image sheet = contact_sheet_of(std::span(&input, 1), variations);
+  const Image sheet = contact_sheet_of(std::vector<Answered>{{std::span(&input, 1), variations}});
   const auto shade_of_cell = [&](int column) {
     const size_t x = static_cast<size_t>(column * (256 + 4) + 128);
     return sheet.rgb[3 * (128 * static_cast<size_t>(sheet.width) + x)];
@@ -76,7 +76,7 @@ TEST(ContactSheet, ShowsTheInputsFirstAndEveryVariationEnlarged) {
 TEST(ContactSheet, IsAsSquareAsItGoesWhenThereAreMany) {
   std::vector<Variation> variations;
   for (uint64_t seed = 0; seed < 64; ++seed) variations.push_back(made(seed, "chair"));
-  const Image sheet = contact_sheet_of({}, variations);
+  const Image sheet = contact_sheet_of(std::vector<Answered>{{{}, variations}});
   EXPECT_EQ(sheet.width, 8 * 256 + 7 * 4);
 }
 
