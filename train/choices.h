@@ -1,0 +1,34 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <torch/torch.h>
+#include <vector>
+
+#include "configs/config.h"
+#include "train/precision.h"
+
+namespace atelier {
+
+/// What `auto` and the machine decide for a run: chosen once, at its first start, stored in its state and kept (law 4).
+struct Choices {
+  torch::Device device = torch::kCPU;
+  PrecisionChoice precision;
+  int threads = 1;         ///< of each operator: sums depend on it
+  std::string arithmetic;  ///< arithmetic_name() of the machine
+  uint64_t window = 0;     ///< of the shuffle, entries
+};
+
+/// For a new run. Fixes the process's arithmetic (fix_arithmetic) on the way, since precision is measured with it.
+Choices make_choices(const Config& config, uint64_t window);
+
+/// For a resumed one: what was chosen stays unless a setting now asks for something else by name, or the device is
+/// gone. Every difference is named in `warnings`: from there on the run is not the same bit for bit. Fixes the
+/// process's arithmetic too.
+Choices keep_choices(const Config& config, const Choices& saved, std::vector<std::string>& warnings);
+
+void to_json(nlohmann::json& json, const Choices& choices);
+/// Throws std::invalid_argument on anything that to_json did not write.
+void from_json(const nlohmann::json& json, Choices& choices);
+
+}  // namespace atelier

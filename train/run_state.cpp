@@ -1,0 +1,141 @@
+#include "train/run_state.h"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <stdexcept>
+
+#include "base/random.h"
+#include "configs/settings.h"
+#include "models/checkpoint.h"
+
+namespace atelier {
+namespace {
+
+using nlohmann::json;
+
+/// Settings that decide which sample stands at a position; the model's own are in its spec.
+constexpr std::array kOrderSettings = {"data.shuffle", "data.held_out", "data.fit"};
+
+/// Settings that may differ without a word: they move no number, or another line says so already.
+constexpr std::array kQuietSettings = {
+    "train.run_dir",    "train.resume",      "train.device",       "train.threads",        "train.precision",
+    "data.list",        "data.threads",      "data.memory",        "data.connections",     "data.head_timeout",
+    "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline",
+};
+
+json settings_of(const Config& config) {
+  json settings = json::object();
+  for (const SettingInfo& setting : list_settings())
+    if (!setting.key.starts_with("generate.")) settings[setting.key] = setting_text(config, setting.key);
+  return settings;
+}
+
+std::string shown(const json& value) {
+  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+}
+
+void refuse_another_identity(const json& before, const json& now, const std::string& run_dir) {
+  std::vector<std::string> differences;
+  for (const auto& [name, value] : now.items()) {
+    const json was = before.value(name, json());
+    if (was != value) differences.push_back(fmt::format("{} was {} and is {} now", name, shown(was), shown(value)));
+  }
+  if (differences.empty()) return;
+  throw std::invalid_argument(fmt::format(
+      "The run in {} cannot go on with this: {}. Restore it, or start a new run with another train.run_dir.", run_dir,
+      fmt::join(differences, "; ")));
+}
+
+void name_other_settings(const json& before, const json& now, std::vector<std::string>& warnings) {
+  std::vector<std::string> differences;
+  for (const auto& [key, value] : now.items()) {
+    const json was = before.value(key, json());
+    if (was != value && std::find(kQuietSettings.begin(), kQuietSettings.end(), key) == kQuietSettings.end())
+      differences.push_back(fmt::format("{} ({} before, {} now)", key, shown(was), shown(value)));
+  }
+  if (!differences.empty())
+    warnings.push_back(
+        fmt::format("Settings that changed since this run was saved: {}.", fmt::join(differences, ", ")));
+}
+
+uint64_t planned_positions(const TrainConfig& config) {
+  return static_cast<uint64_t>(config.epochs) * static_cast<uint64_t>(config.steps_per_epoch) *
+         static_cast<uint64_t>(config.batch_size);
+}
+
+}  // namespace
+
+ModelSpec describe_model(const Config& config, const std::vector<std::string>& labels) {
+  ModelSpec spec;
+  spec.kind = setting_text(config, "model.kind");
+  spec.image_size = config.data.image_size;
+  spec.condition = setting_text(config, "data.condition");
+  spec.labels = labels;
+  spec.channels = config.model.channels;
+  spec.levels = config.model.levels;
+  spec.blocks = config.model.blocks;
+  spec.attention_size = config.model.attention_size;
+  spec.dropout = config.model.dropout;
+  spec.label_dropout = config.model.label_dropout;
+  return spec;
+}
+
+json identity_of(const Config& config, const Manifest& manifest) {
+  json identity = {{"seed", config.seed},
+                   {"data.seed", config.data_seed()},
+                   {"the stream's version", kStreamVersion},
+                   {"the list's SHA-256", manifest.sha256()}};
+  for (const char* key : kOrderSettings) identity[key] = setting_text(config, key);
+  const json spec = describe_model(config, manifest.labels());
+  for (const auto& [field, value] : spec.items()) identity["the model's " + field] = value;
+  return identity;
+}
+
+RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window) {
+  return {.clock = Clock(static_cast<uint64_t>(config.train.batch_size), planned_positions(config.train)),
+          .identity = identity_of(config, manifest),
+          .choices = make_choices(config, window),
+          .settings = settings_of(config)};
+}
+
+RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest,
+                      std::vector<std::string>& warnings) {
+  RunState state = saved;
+  state.identity = identity_of(config, manifest);
+  refuse_another_identity(saved.identity, state.identity, config.train.run_dir);
+  state.settings = settings_of(config);
+  name_other_settings(saved.settings, state.settings, warnings);
+  if (planned_positions(config.train) != saved.clock.total())
+    warnings.push_back(fmt::format("The settings now ask for {} positions in all; this run began with {}, which stays.",
+                                   planned_positions(config.train), saved.clock.total()));
+  state.clock.change_batch(static_cast<uint64_t>(config.train.batch_size));
+  state.choices = keep_choices(config, saved.choices, warnings);
+  return state;
+}
+
+json to_json(const RunState& state) {
+  json json = state.clock.to_json();
+  json.update({{"format", kCheckpointFormat},
+               {"identity", state.identity},
+               {"choices", state.choices},
+               {"settings", state.settings},
+               {"scalers", state.scalers},
+               {"skipped", state.skipped}});
+  return json;
+}
+
+RunState run_state_from_json(const json& json) try {
+  return {.clock = Clock::from_json(json),
+          .identity = json.at("identity"),
+          .choices = json.at("choices").get<Choices>(),
+          .settings = json.at("settings"),
+          .scalers = json.at("scalers"),
+          .skipped = json.at("skipped")};
+} catch (const nlohmann::json::exception& error) {
+  throw std::invalid_argument(std::string("The run's state.json cannot be read: ") + error.what() + ".");
+}
+
+}  // namespace atelier

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "configs/config.h"
+#include "data/manifest.h"
+#include "models/spec.h"
+#include "train/choices.h"
+#include "train/clock.h"
+
+namespace atelier {
+
+/// The network that the settings and the list's labels describe.
+ModelSpec describe_model(const Config& config, const std::vector<std::string>& labels);
+
+/// What makes a run this run: list, labels, model, seeds, order. As a flat object of name -> value, so that a
+/// difference can be named.
+nlohmann::json identity_of(const Config& config, const Manifest& manifest);
+
+/// All that state.json says about a run besides its tensors.
+struct RunState {
+  Clock clock;
+  nlohmann::json identity;  ///< identity_of()
+  Choices choices;
+  nlohmann::json settings;                            ///< key -> text, of seed, data, model and train
+  nlohmann::json scalers = nlohmann::json::object();  ///< player -> GradientScaler::state()
+  uint64_t skipped = 0;                               ///< updates left out because something was not finite
+};
+
+/// The first start. `window` is the shuffle's.
+RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window);
+
+/// A later start from `saved`: refuses (std::invalid_argument, one sentence) another list, model, seed or order; other
+/// settings take effect and are named in `warnings`. The total of positions stays; a new batch size starts a segment.
+RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest,
+                      std::vector<std::string>& warnings);
+
+/// state.json, without the hashes of the files beside it. from_json throws std::invalid_argument.
+nlohmann::json to_json(const RunState& state);
+RunState run_state_from_json(const nlohmann::json& json);
+
+}  // namespace atelier
