@@ -44,6 +44,7 @@ class Optimizer {
   void load(const std::map<std::string, torch::Tensor>& state);
 
   GradientScaler& scaler() { return scaler_; }
+  const GradientScaler& scaler() const { return scaler_; }
 
  private:
   std::string player_;

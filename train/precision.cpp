@@ -45,17 +45,19 @@ double median(std::vector<double> values) {
 }
 
 PrecisionChoice fastest_precision(torch::Device device, int channels) {
-  constexpr int kRuns = 7;
+  constexpr int kFewest = 3, kMost = 9;
+  constexpr double kEnough = 1;    // seconds
   constexpr double kHopeless = 4;  // times slower in the first comparison: no need to measure on
   const TestStep step(device, channels);
   step.seconds(torch::kFloat32);  // warm up: memory, kernels
-  std::vector<double> full{step.seconds(torch::kFloat32)};
-  std::vector<double> brain{step.seconds(torch::kBFloat16)};
+  std::vector<double> full{step.seconds(torch::kFloat32)}, brain{step.seconds(torch::kBFloat16)};
   if (brain[0] < kHopeless * full[0]) {
     brain.clear();  // that one was its warm-up
-    for (int run = 0; run < kRuns; ++run) {
+    double spent = 0;
+    for (int run = 0; run < kMost && (run < kFewest || spent < kEnough); ++run) {
       full.push_back(step.seconds(torch::kFloat32));
       brain.push_back(step.seconds(torch::kBFloat16));
+      spent += full.back() + brain.back();
     }
   }
   const double full_ms = median(full) * 1e3, brain_ms = median(brain) * 1e3;

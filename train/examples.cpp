@@ -1,0 +1,48 @@
+#include "train/examples.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace atelier {
+
+Examples to_examples(const Batch& batch, torch::Device device) {
+  const auto view = [&](uint8_t* pixels, int64_t channels) {
+    if (!pixels) return torch::Tensor();
+    const auto keep_alive = [buffer = batch.buffer](void*) {};
+    return torch::from_blob(pixels, {batch.size, channels, batch.side, batch.side}, keep_alive, torch::kUInt8)
+        .to(device);
+  };
+  return {view(batch.images, 3), view(batch.conditions, batch.condition_channels),
+          torch::tensor(batch.labels, torch::kInt64).to(device),
+          std::vector<uint64_t>(batch.positions.begin(), batch.positions.end())};
+}
+
+Examples slice(const Examples& examples, int64_t begin, int64_t end, torch::Device device) {
+  const auto part = [&](const torch::Tensor& all) { return all.defined() ? all.slice(0, begin, end).to(device) : all; };
+  return {part(examples.images), part(examples.conditions), part(examples.labels),
+          std::vector<uint64_t>(examples.positions.begin() + begin, examples.positions.begin() + end)};
+}
+
+Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, const std::stop_token& stop) {
+  count = std::min(count, static_cast<int64_t>(plan.order.entries));
+  plan.augment = false;
+  plan.batch = static_cast<uint64_t>(std::min<int64_t>(count, 32));
+  Stream stream(config, plan);
+  std::vector<torch::Tensor> images, conditions, labels;
+  std::vector<uint64_t> positions;
+  while (static_cast<int64_t>(positions.size()) < count) {
+    const Batch batch = stream.next(stop);
+    if (batch.size == 0) break;
+    const Examples examples = to_examples(batch, torch::kCPU);
+    images.push_back(examples.images.clone());  // the stream wants its buffer back
+    if (examples.conditions.defined()) conditions.push_back(examples.conditions.clone());
+    labels.push_back(examples.labels);
+    positions.insert(positions.end(), examples.positions.begin(), examples.positions.end());
+  }
+  if (positions.empty()) return {};
+  const Examples all{torch::cat(images), conditions.empty() ? torch::Tensor() : torch::cat(conditions),
+                     torch::cat(labels), positions};
+  return slice(all, 0, std::min(count, static_cast<int64_t>(positions.size())), torch::kCPU);
+}
+
+}  // namespace atelier

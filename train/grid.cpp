@@ -1,0 +1,80 @@
+#include "train/grid.h"
+
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "images/transform.h"
+
+namespace atelier {
+namespace {
+
+constexpr int64_t kVariations = 4;
+constexpr int kSamplerSteps = 12;
+
+/// uint8 [3, H, W] or [1, H, W].
+Image to_image(const torch::Tensor& planes) {
+  const torch::Tensor rgb = planes.expand({3, -1, -1}).to(torch::kCPU).contiguous();
+  const std::span<const uint8_t> pixels(rgb.data_ptr<uint8_t>(), static_cast<size_t>(rgb.numel()));
+  return from_planes(pixels, static_cast<int>(rgb.size(2)), static_cast<int>(rgb.size(1)));
+}
+
+/// A wish for kVariations pictures of each row.
+Wish wish_for(const torch::Tensor& labels, const torch::Tensor& conditions, uint64_t seed) {
+  Wish wish;
+  wish.labels = labels.repeat_interleave(kVariations);
+  if (conditions.defined()) wish.conditions = conditions.repeat_interleave(kVariations, 0);
+  wish.steps = kSamplerSteps;
+  for (int64_t i = 0; i < wish.labels.size(0); ++i) wish.seeds.push_back(seed + static_cast<uint64_t>(i % kVariations));
+  return wish;
+}
+
+torch::Tensor generate(Trainer& trainer, const Wish& wish) {
+  const torch::NoGradGuard no_grad;
+  const WithAverages lent(trainer.averages());
+  const Autocast autocast(trainer.state().choices.device, trainer.state().choices.precision.dtype);
+  return trainer.objective().generate(wish);
+}
+
+/// Up to kGridRows of `examples`, spread evenly.
+Examples shown_rows(const Examples& examples, torch::Device device) {
+  const auto count = static_cast<int64_t>(examples.positions.size()), rows = std::min(count, kGridRows);
+  const torch::Tensor chosen = torch::arange(rows) * count / rows;
+  const torch::Tensor index = chosen.to(torch::kInt64);
+  return {examples.images.index_select(0, index),
+          examples.conditions.index_select(0, index).to(device),
+          examples.labels.index_select(0, index).to(device),
+          {}};
+}
+
+Image grid_of_conditions(Trainer& trainer, const Examples& examples) {
+  const Examples rows = shown_rows(examples, trainer.state().choices.device);
+  const torch::Tensor pictures = generate(trainer, wish_for(rows.labels, rows.conditions, trainer.seed()));
+  std::vector<Image> cells;
+  for (int64_t row = 0; row < rows.labels.size(0); ++row) {
+    cells.push_back(to_image(rows.conditions[row]));
+    cells.push_back(to_image(rows.images[row]));
+    for (int64_t v = 0; v < kVariations; ++v) cells.push_back(to_image(pictures[row * kVariations + v]));
+  }
+  return contact_sheet(cells, 2 + kVariations);
+}
+
+Image grid_of_labels(Trainer& trainer) {
+  const auto labels = static_cast<int64_t>(trainer.objective().spec().labels.size());
+  const auto options = torch::TensorOptions(torch::kInt64).device(trainer.state().choices.device);
+  const torch::Tensor rows =
+      labels == 0 ? torch::full({1}, -1, options) : torch::arange(std::min(labels, kGridRows), options);
+  const torch::Tensor pictures = generate(trainer, wish_for(rows, {}, trainer.seed()));
+  std::vector<Image> cells;
+  for (int64_t i = 0; i < pictures.size(0); ++i) cells.push_back(to_image(pictures[i]));
+  return contact_sheet(cells, kVariations);
+}
+
+}  // namespace
+
+Image sample_grid(Trainer& trainer, const Examples& examples) {
+  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer)
+                                                        : grid_of_conditions(trainer, examples);
+}
+
+}  // namespace atelier

@@ -1,0 +1,177 @@
+#include "train/report.h"
+
+#include <algorithm>
+#include <chrono>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <sstream>
+#include <stdexcept>
+
+#include "base/files.h"
+#include "images/encode.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr uint64_t kStepsPerLine = 10;
+
+std::string now() {
+  const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
+}
+
+/// "45 s", "12 min", "3 h 5 min".
+std::string duration_text(double seconds) {
+  const auto minutes = static_cast<int64_t>(seconds / 60);
+  if (minutes < 1) return fmt::format("{:.0f} s", seconds);
+  if (minutes < 60) return fmt::format("{} min", minutes);
+  return fmt::format("{} h {} min", minutes / 60, minutes % 60);
+}
+
+/// Keeps the lines up to `position`; a line that a kill cut off goes too.
+void cut_metrics(const fs::path& path, uint64_t position) {
+  if (!fs::exists(path)) return;
+  std::istringstream lines(read_file(path));
+  std::string kept, line;
+  while (std::getline(lines, line)) {
+    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_object() && entry.contains("position") && entry["position"] <= position) kept += line + "\n";
+  }
+  publish_file(path, kept);
+}
+
+void cut_samples(const fs::path& folder, uint64_t position) {
+  fs::create_directories(folder);
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (std::strtoull(entry.path().stem().c_str(), nullptr, 10) > position) fs::remove(entry.path());
+}
+
+}  // namespace
+
+void Interval::add(const StepResult& result, const StepTime& time, uint64_t samples) {
+  ++steps_;
+  samples_ += samples;
+  skipped_ += result.skipped;
+  waited_ += time.waited;
+  computed_ += time.computed;
+  losses_.resize(result.losses.size());
+  norms_.resize(result.norms.size());
+  for (size_t player = 0; player < losses_.size(); ++player) {
+    losses_[player] += result.losses[player];
+    norms_[player] += result.norms[player];
+  }
+}
+
+double Interval::images_per_second() const {
+  return static_cast<double>(samples_) / std::max(waited_ + computed_, 1e-9);
+}
+double Interval::waiting() const { return waited_ / std::max(waited_ + computed_, 1e-9); }
+
+Report::Report(const fs::path& run_dir, std::vector<std::string> players, const Clock& clock, int64_t steps_per_epoch)
+    : run_dir_(run_dir),
+      players_(std::move(players)),
+      steps_per_epoch_(static_cast<uint64_t>(steps_per_epoch)),
+      events_(run_dir / "events", clock.position()),
+      start_(clock.position()) {
+  cut_metrics(run_dir / "metrics.jsonl", clock.position());
+  cut_samples(run_dir / "samples", clock.position());
+  metrics_.open(run_dir / "metrics.jsonl", std::ios::app | std::ios::binary);
+}
+
+void Report::step(const Clock& clock, const StepResult& result, const StepTime& time) {
+  interval_.add(result, time, clock.batch());
+  seconds_ += time.waited + time.computed;
+  if (clock.step() % kStepsPerLine == 0 || clock.step() % steps_per_epoch_ == 0 || clock.finished())
+    write_interval(clock, result.rate);
+}
+
+void Report::write_interval(const Clock& clock, double rate) {
+  json line = {{"kind", "train"},
+               {"steps", interval_.steps()},
+               {"learning_rate", rate},
+               {"skipped", interval_.skipped()},
+               {"images_per_second", interval_.images_per_second()},
+               {"waiting", interval_.waiting()}};
+  for (size_t player = 0; player < players_.size(); ++player) {
+    line["loss"][players_[player]] = interval_.loss(player);
+    line["gradient_norm"][players_[player]] = interval_.norm(player);
+    events_.scalar("loss/" + players_[player], clock.position(), interval_.loss(player));
+    events_.scalar("gradient_norm/" + players_[player], clock.position(), interval_.norm(player));
+  }
+  events_.scalar("learning_rate", clock.position(), rate);
+  events_.scalar("images_per_second", clock.position(), interval_.images_per_second());
+  events_.scalar("waiting", clock.position(), interval_.waiting());
+  write_line(clock, std::move(line));
+  recent_ = std::exchange(interval_, {});
+}
+
+void Report::held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss) {
+  held_out_ = loss;
+  held_out_name_ = name;
+  write_line(clock, {{"kind", "held_out"}, {"name", name}, {"raw", loss.raw}, {"average", loss.average}});
+  events_.scalar("held_out/raw", clock.position(), loss.raw);
+  events_.scalar("held_out/average", clock.position(), loss.average);
+}
+
+void Report::samples(const Clock& clock, const Image& grid) {
+  const std::vector<std::byte> png = encode_png(grid);
+  const std::string_view bytes(std::bit_cast<const char*>(png.data()), png.size());
+  publish_file(run_dir_ / "samples" / fmt::format("{:012}.png", clock.position()), bytes);
+  events_.image("samples", clock.position(), grid.width, grid.height, png);
+}
+
+void Report::status(const Clock& clock, const std::string& state) {
+  const Interval& shown = recent_.steps() > 0 ? recent_ : interval_;
+  json status = {{"state", state},
+                 {"position", clock.position()},
+                 {"total_positions", clock.total()},
+                 {"step", clock.step()},
+                 {"epoch", epoch(clock)},
+                 {"images_per_second", shown.images_per_second()},
+                 {"waiting", shown.waiting()},
+                 {"seconds_left", seconds_left(clock)},
+                 {"time", now()}};
+  if (held_out_)
+    status["held_out"] = {{"name", held_out_name_}, {"raw", held_out_->raw}, {"average", held_out_->average}};
+  if (shown.steps() > 0)
+    for (size_t player = 0; player < players_.size(); ++player) status["loss"][players_[player]] = shown.loss(player);
+  publish_file(run_dir_ / "status.json", status.dump(1) + "\n");
+  events_.flush();
+}
+
+std::string Report::progress(const Clock& clock) const {
+  const Interval& shown = recent_.steps() > 0 ? recent_ : interval_;
+  const uint64_t last_step = clock.step() + (clock.total() - std::min(clock.total(), clock.position())) / clock.batch();
+  std::string line = fmt::format("epoch {}/{}  step {}", epoch(clock),
+                                 (last_step + steps_per_epoch_ - 1) / steps_per_epoch_, clock.step());
+  if (shown.steps() > 0) {
+    for (size_t player = 0; player < players_.size(); ++player)
+      line += fmt::format("  {} {:.4g}", players_[player], shown.loss(player));
+    if (held_out_)
+      line += fmt::format("  held-out {} {:.4f} (average {:.4f})", held_out_name_, held_out_->raw, held_out_->average);
+    line += fmt::format("  {:.4g} images/s  waiting {:.0f} %", shown.images_per_second(), 100 * shown.waiting());
+  }
+  return line + fmt::format("  left {}", duration_text(seconds_left(clock)));
+}
+
+void Report::write_line(const Clock& clock, json line) {
+  line.update({{"position", clock.position()}, {"step", clock.step()}, {"epoch", epoch(clock)}, {"time", now()}});
+  metrics_ << line.dump() << '\n' << std::flush;
+  if (!metrics_)
+    throw std::runtime_error(fmt::format("Cannot write {}: is the disk full?", (run_dir_ / "metrics.jsonl").string()));
+}
+
+double Report::seconds_left(const Clock& clock) const {
+  const uint64_t done = clock.position() - start_;
+  if (done == 0 || clock.finished()) return 0;
+  return seconds_ / static_cast<double>(done) * static_cast<double>(clock.total() - clock.position());
+}
+
+uint64_t Report::epoch(const Clock& clock) const {
+  return (std::max<uint64_t>(clock.step(), 1) - 1) / steps_per_epoch_ + 1;
+}
+
+}  // namespace atelier
