@@ -5,9 +5,9 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
 #include "base/files.h"
+#include "tests/train/fixtures.h"
 
 namespace atelier {
 namespace {
@@ -22,21 +22,17 @@ std::string python() {
 
 class Events : public testing::Test {
  protected:
-  Events() : folder_(fs::path(testing::TempDir()) / ("atelier-events-" + std::to_string(getpid()))) {
-    fs::remove_all(folder_);
-  }
-  ~Events() override { fs::remove_all(folder_); }
-
   /// What the `tensorboard` package reads from the folder: {"scalars": {tag: [[step, value], ...]}, ...}.
   nlohmann::json read_back() const {
-    const fs::path answer = folder_ / "answer.json";
+    const fs::path answer = temporary_ / "answer.json";
     const std::string command =
         python() + " " ATELIER_SOURCE_DIR "/tests/train/read_events.py " + folder_.string() + " > " + answer.string();
     EXPECT_EQ(std::system(command.c_str()), 0) << command;
     return nlohmann::json::parse(read_file(answer));
   }
 
-  fs::path folder_;
+  TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_ / "events";
 };
 
 // The picture is opaque to the writer; its bytes must come back as they are.

@@ -31,6 +31,7 @@ struct Network : torch::nn::Module {
 
 /// The losses of 30 steps in `dtype`.
 std::vector<double> train(torch::ScalarType dtype) {
+  at::set_num_threads(1);  // too little work for more
   const auto network = std::make_shared<Network>();
   Optimizer optimizer({"network", network, {}, false}, 0, dtype);
   const auto x = normal({4, 3, 12, 12}, 3);

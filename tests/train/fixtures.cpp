@@ -1,0 +1,93 @@
+#include "tests/train/fixtures.h"
+
+#include <cstdlib>
+#include <stdexcept>
+
+namespace atelier {
+
+namespace fs = std::filesystem;
+
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (fs::temp_directory_path() / "atelier-train-XXXXXX").string();
+  if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+struct TwoLines::Line : torch::nn::Module {
+  explicit Line(int64_t features) {
+    weight = register_parameter("weight", torch::linspace(-0.1, 0.1, features));
+    bias = register_parameter("bias", torch::zeros({1}));
+    seen = register_buffer("seen", torch::zeros({1}, torch::kInt64));
+  }
+  torch::Tensor weight, bias, seen;
+};
+
+TwoLines::TwoLines(int64_t features)
+    : first_(std::make_shared<Line>(features)), second_(std::make_shared<Line>(features)) {
+  spec_.image_size = 2;
+  spec_.labels = {"dark", "light"};
+}
+
+std::vector<Player> TwoLines::players() {
+  return {{"generator", first_, {0.5, 0.999, 1e-8}, true}, {"discriminator", second_, {}, false}};
+}
+
+torch::Tensor TwoLines::loss(size_t player, const Examples& examples, uint64_t /*seed*/) {
+  const Line& line = player == 0 ? *first_ : *second_;
+  const torch::Tensor x = examples.images.flatten(1).to(torch::kFloat32) / 255;  // [N, F]
+  const torch::Tensor y = x.mean(1) * (player == 0 ? 1.0 : -1.0);                // [N]
+  return factor * (torch::mv(x, line.weight.slice(0, 0, x.size(1))) + line.bias - y).square();
+}
+
+torch::Tensor TwoLines::held_out_loss(const Examples& examples, uint64_t seed) { return loss(0, examples, seed); }
+
+torch::Tensor TwoLines::generate(const Wish& wish) {
+  const auto count = static_cast<int64_t>(wish.seeds.size());
+  const auto value = torch::tensor(std::vector<int64_t>(wish.seeds.begin(), wish.seeds.end())).to(torch::kUInt8);
+  return value.view({count, 1, 1, 1}).expand({count, 3, 2, 2}).contiguous();
+}
+
+void TwoLines::observe(const Examples& examples, uint64_t /*seed*/) {
+  first_->seen += static_cast<int64_t>(examples.positions.size());
+}
+
+Examples examples_at(uint64_t position, int64_t count) {
+  Examples examples;
+  examples.images = torch::empty({count, 3, 2, 2}, torch::kUInt8);
+  examples.labels = torch::zeros({count}, torch::kInt64);
+  for (int64_t n = 0; n < count; ++n) {
+    const uint64_t at = position + static_cast<uint64_t>(n);
+    examples.positions.push_back(at);
+    for (uint64_t i = 0; i < 12; ++i)
+      examples.images[n].data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random_below(256, 5, at, Purpose::kNoise, i));
+  }
+  return examples;
+}
+
+Config small_config() {
+  Config config;
+  config.train.batch_size = 4;
+  config.train.epochs = 3;
+  config.train.steps_per_epoch = 10;
+  config.train.learning_rate = 0.01;
+  config.train.warmup = 0;
+  config.train.device = Device::kCpu;
+  config.train.precision = Precision::kFloat32;
+  config.train.threads = 1;
+  return config;
+}
+
+RunState small_state(const Config& config) {
+  RunState state{.clock = Clock(static_cast<uint64_t>(config.train.batch_size), 120),
+                 .identity = {{"seed", 0}},
+                 .choices = make_choices(config, 1000),
+                 .settings = nlohmann::json::object()};
+  return state;
+}
+
+}  // namespace atelier

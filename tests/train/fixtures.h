@@ -1,0 +1,58 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <torch/torch.h>
+#include <vector>
+
+#include "base/random.h"
+#include "configs/config.h"
+#include "models/objective.h"
+#include "train/run_state.h"
+
+/// Small parts that the tests of train/ share.
+namespace atelier {
+
+/// A folder for one test, removed with it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// Two players that fit lines to the brightness of an image: enough of an Objective to drive a trainer.
+class TwoLines : public Objective {
+ public:
+  explicit TwoLines(int64_t features = 12);
+  std::vector<Player> players() override;
+  torch::Tensor loss(size_t player, const Examples& examples, uint64_t seed) override;
+  torch::Tensor held_out_loss(const Examples& examples, uint64_t seed) override;
+  std::string held_out_name() const override { return "square error"; }
+  torch::Tensor generate(const Wish& wish) override;
+  const ModelSpec& spec() const override { return spec_; }
+  void observe(const Examples& examples, uint64_t seed) override;
+
+  double factor = 1;  ///< on every loss: infinity makes steps fail
+
+ private:
+  struct Line;
+  ModelSpec spec_;
+  std::shared_ptr<Line> first_, second_;
+};
+
+/// uint8 [count, 3, 2, 2] at positions from `position` on; a pure function of the positions.
+Examples examples_at(uint64_t position, int64_t count);
+
+/// A run of TwoLines: batch 4, in float32 on the CPU with one thread.
+Config small_config();
+RunState small_state(const Config& config);
+
+}  // namespace atelier

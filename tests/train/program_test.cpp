@@ -1,0 +1,228 @@
+#include <chrono>
+#include <fcntl.h>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <thread>
+
+#include "base/files.h"
+#include "images/encode.h"
+#include "models/checkpoint.h"
+#include "tests/train/fixtures.h"
+
+extern char** environ;
+
+/// The real atelier-train, in processes of its own, on a list of small local pictures.
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+/// atelier-train under way; killed if a test leaves it.
+class Process {
+ public:
+  Process(std::vector<std::string> arguments, const fs::path& log) : log_(log) {
+    arguments.insert(arguments.begin(), ATELIER_BIN_DIR "/atelier-train");
+    std::vector<char*> argv;
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  ~Process() {
+    if (pid_ < 0) return;
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void send(int signal) const { kill(pid_, signal); }
+  bool running() const {
+    return pid_ > 0 && waitid(P_PID, static_cast<id_t>(pid_), &info_, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info_.si_pid == 0;
+  }
+
+  /// Its exit code, or minus the signal that ended it.
+  int wait() {
+    int status = 0;
+    waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  std::string log() const { return read_file(log_); }
+
+ private:
+  pid_t pid_ = -1;
+  fs::path log_;
+  mutable siginfo_t info_{};
+};
+
+class Training : public testing::Test {
+ protected:
+  static constexpr int kRows = 10;
+
+  Training() {
+    std::ofstream list(folder_ / "list.csv");
+    list << "url,label\n";
+    for (int row = 0; row < kRows; ++row) {
+      const std::string name = std::to_string(row) + ".png";
+      const auto png = encode_png(picture(row));
+      std::ofstream(folder_ / name, std::ios::binary)
+          .write(std::bit_cast<const char*>(png.data()), static_cast<std::streamsize>(png.size()));
+      list << name << ',' << (row % 2 ? "chair" : "table") << '\n';
+    }
+  }
+
+  /// A dark rectangle on white.
+  static Image picture(int row) {
+    Image image(24, 24);
+    for (int y = 4; y < 20; ++y)
+      for (int x = 3 + row; x < 20; ++x)
+        for (int c = 0; c < 3; ++c)
+          image.rgb[static_cast<size_t>((y * 24 + x) * 3 + c)] = static_cast<uint8_t>(20 * row + 10 * c);
+    return image;
+  }
+
+  using Settings = std::map<std::string, std::string>;
+
+  /// A tiny run in `run_dir`, of 2,000 epochs of 3 steps of 4 samples unless `other` says otherwise.
+  std::vector<std::string> arguments(const fs::path& run_dir, const std::string& kind, Settings other = {}) const {
+    other.merge(Settings{{"data.list", folder_ / "list.csv"},
+                         {"data.image_size", "16"},
+                         {"data.condition", "outline"},
+                         {"data.held_out", "0.2"},
+                         {"data.threads", "1"},
+                         {"model.kind", kind},
+                         {"model.channels", "8"},
+                         {"model.levels", "2"},
+                         {"model.blocks", "1"},
+                         {"model.attention_size", "8"},
+                         {"train.run_dir", run_dir},
+                         {"train.epochs", "2000"},
+                         {"train.steps_per_epoch", "3"},
+                         {"train.batch_size", "4"},
+                         {"train.device", "cpu"},
+                         {"train.precision", "float32"},
+                         {"train.threads", "1"},
+                         {"train.keep_checkpoints", "1000"},
+                         {"train.sample_every", "1000"},
+                         {"train.average_halflife", "50"}});
+    std::vector<std::string> all;
+    for (const auto& [key, value] : other) all.insert(all.end(), {"--" + key, value});
+    return all;
+  }
+
+  int run(const std::vector<std::string>& arguments, std::string* log = nullptr) const {
+    Process process(arguments, folder_ / "log");
+    const int code = process.wait();
+    if (log) *log = process.log();
+    return code;
+  }
+
+  /// Waits until `run_dir` has `count` checkpoints; false: the program ended before.
+  static bool wait_for_checkpoints(const Process& process, const fs::path& run_dir, size_t count) {
+    while (process.running()) {
+      if (list_checkpoints(run_dir).size() >= count) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+
+  TemporaryFolder folder_;
+};
+
+class TrainingOfEachKind : public Training, public testing::WithParamInterface<std::string> {};
+
+TEST_P(TrainingOfEachKind, EndsInTheSameBytesHoweverOftenItIsStopped) {
+  const fs::path straight = folder_ / "straight", stopped = folder_ / "stopped";
+  // Four legs: two Ctrl-C, a kill -9, and one more. A leg ends at any step; the next one is a new process.
+  size_t wanted = 0;
+  for (const int signal : {SIGINT, SIGKILL, SIGINT, SIGINT}) {
+    Process leg(arguments(stopped, GetParam()), folder_ / "log");
+    wanted = list_checkpoints(stopped).size() + 2;
+    ASSERT_TRUE(wait_for_checkpoints(leg, stopped, wanted)) << leg.log();
+    leg.send(signal);
+    ASSERT_EQ(leg.wait(), signal == SIGINT ? 130 : -SIGKILL) << leg.log();
+  }
+  Process whole(arguments(straight, GetParam()), folder_ / "log");
+  const fs::path last = list_checkpoints(stopped).at(wanted - 1);  // the end of an epoch in both
+  while (whole.running() && !fs::exists(straight / "positions" / last.filename())) std::this_thread::sleep_for(5ms);
+  whole.send(SIGINT);
+  ASSERT_EQ(whole.wait(), 130) << whole.log();
+
+  size_t compared = 0;
+  for (const fs::path& checkpoint : list_checkpoints(stopped)) {
+    const fs::path same = straight / "positions" / checkpoint.filename();
+    if (!fs::exists(same)) continue;  // saved by a Ctrl-C inside an epoch
+    for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
+      EXPECT_EQ(sha256_file(checkpoint / name), sha256_file(same / name)) << checkpoint << " " << name;
+    ++compared;
+  }
+  EXPECT_GE(compared, 6U);
+}
+
+TEST_P(TrainingOfEachKind, FinishesShowsWhatItDidAndIsThenDone) {
+  const fs::path run_dir = folder_ / "run";
+  const auto short_run =
+      arguments(run_dir, GetParam(), {{"train.epochs", "2"}, {"train.sample_every", "1"}, {"train.precision", "auto"}});
+  std::string log;
+  ASSERT_EQ(run(short_run, &log), 0) << log;
+  EXPECT_THAT(log, testing::AllOf(HasSubstr("device cpu, 1 threads, precision"),
+                                  HasSubstr("model " + GetParam() + " at 16 pixels"), HasSubstr("2 labels"),
+                                  HasSubstr("held-out samples"), HasSubstr("epoch 2/2  step 6")));
+  for (const char* name : {"config.yaml", "metrics.jsonl", "status.json", "verdicts.jsonl", "samples/000000000012.png",
+                           "samples/000000000024.png", "positions/000000000024/state.json"})
+    EXPECT_TRUE(fs::exists(run_dir / name)) << name;
+  EXPECT_EQ(nlohmann::json::parse(read_file(run_dir / "status.json"))["state"], "finished");
+  ASSERT_EQ(run(short_run, &log), 0) << log;
+  EXPECT_THAT(log, HasSubstr("finished"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TrainingOfEachKind, testing::Values("diffusion", "pix2pix"),
+                         [](const auto& kind) { return kind.param; });
+
+TEST_F(Training, NamesTheListThatIsMissing) {
+  std::string log;
+  EXPECT_EQ(run({"--train.run_dir", folder_ / "run"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("data.list is not set"));
+  EXPECT_EQ(run({"--data.list", folder_ / "nowhere.csv", "--train.run_dir", folder_ / "run"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("nowhere.csv"));
+}
+
+TEST_F(Training, RefusesToResumeWhatIsNotThereOrNotTheSame) {
+  const fs::path run_dir = folder_ / "run";
+  std::string log;
+  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.resume", "must"}}), &log), 2) << log;
+  EXPECT_THAT(log, HasSubstr("no checkpoint to resume"));
+  ASSERT_EQ(run(arguments(run_dir, "diffusion", {{"train.epochs", "1"}}), &log), 0) << log;
+  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.resume", "never"}}), &log), 2) << log;
+  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"seed", "5"}}), &log), 2) << log;
+  EXPECT_THAT(log, HasSubstr("seed was 0 and is 5 now"));
+}
+
+TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {
+  const fs::path run_dir = folder_ / "run";
+  const auto two_epochs = arguments(run_dir, "diffusion", {{"train.epochs", "2"}});
+  std::string log;
+  ASSERT_EQ(run(two_epochs, &log), 0) << log;
+  const fs::path weights = run_dir / "positions/000000000024/model.safetensors";
+  const std::string good = read_file(weights);
+  fs::resize_file(weights, good.size() - 1);
+  ASSERT_EQ(run(two_epochs, &log), 0) << log;
+  EXPECT_THAT(log,
+              testing::AllOf(HasSubstr("warning"), HasSubstr("damaged"), HasSubstr("goes on at position 12 of 24")));
+  EXPECT_EQ(read_file(weights), good) << "the same bytes again";
+}
+
+}  // namespace
+}  // namespace atelier

@@ -1,0 +1,107 @@
+#include "train/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sstream>
+
+#include "base/files.h"
+#include "images/decode.h"
+#include "tests/train/fixtures.h"
+
+namespace atelier {
+namespace {
+
+using testing::HasSubstr;
+
+std::vector<nlohmann::json> metrics_of(const std::filesystem::path& run_dir) {
+  std::istringstream lines(read_file(run_dir / "metrics.jsonl"));
+  std::vector<nlohmann::json> metrics;
+  for (std::string line; std::getline(lines, line);) metrics.push_back(nlohmann::json::parse(line));
+  return metrics;
+}
+
+/// Steps whose loss is their number.
+void report_steps(Report& report, Clock& clock, int count) {
+  for (int i = 0; i < count; ++i) {
+    clock.advance();
+    const auto step = static_cast<double>(clock.step());
+    report.step(clock, {{step, -step}, {1, 2}, 0.01, clock.step() == 3}, {0.25, 0.75});
+  }
+}
+
+const std::vector<std::string> kPlayers = {"generator", "discriminator"};
+
+TEST(Report, WritesALineEveryTenSteps) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  Report report(run.path(), kPlayers, clock, 25);
+  report_steps(report, clock, 25);
+  const auto metrics = metrics_of(run.path());
+  ASSERT_EQ(metrics.size(), 3U) << "after 10 and 20 steps, and at the end of the epoch";
+  EXPECT_EQ(metrics[0]["position"], 80);
+  EXPECT_EQ(metrics[0]["loss"]["generator"], 5.5) << "the mean of 1 .. 10";
+  EXPECT_EQ(metrics[0]["loss"]["discriminator"], -5.5);
+  EXPECT_EQ(metrics[0]["gradient_norm"]["discriminator"], 2);
+  EXPECT_EQ(metrics[0]["skipped"], 1);
+  EXPECT_EQ(metrics[0]["images_per_second"], 8);
+  EXPECT_EQ(metrics[0]["waiting"], 0.25);
+  EXPECT_EQ(metrics[2]["steps"], 5);
+  EXPECT_EQ(metrics[2]["epoch"], 1);
+  EXPECT_EQ(metrics[2]["step"], 25);
+}
+
+TEST(Report, StaysInOrderWhenARunGoesBack) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  const Clock start = clock;
+  {
+    Report report(run.path(), kPlayers, clock, 100);
+    report_steps(report, clock, 30);
+    report.samples(clock, Image(4, 4));
+  }
+  std::ofstream(run / "metrics.jsonl", std::ios::app) << "{\"position\": 50, \"cut off by a k";
+  Clock resumed = start;
+  for (int i = 0; i < 15; ++i) resumed.advance();
+  Report report(run.path(), kPlayers, resumed, 100);
+  EXPECT_FALSE(std::filesystem::exists(run / "samples/000000000240.png"));
+  report_steps(report, resumed, 10);
+  std::vector<uint64_t> steps;
+  for (const auto& line : metrics_of(run.path())) steps.push_back(line["step"]);
+  EXPECT_THAT(steps, testing::ElementsAre(10, 20)) << "the line of step 20 is written anew";
+  EXPECT_EQ(metrics_of(run.path())[1]["steps"], 5);
+}
+
+TEST(Report, TellsHowFarARunIs) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  Report report(run.path(), kPlayers, clock, 20);
+  EXPECT_THAT(report.progress(clock), HasSubstr("epoch 1/5  step 0"));
+  report_steps(report, clock, 30);
+  report.held_out(clock, "L1", {0.125, 0.25});
+  EXPECT_EQ(report.progress(clock),
+            "epoch 2/5  step 30  generator 25.5  discriminator -25.5  held-out L1 0.1250 (average 0.2500)  8 images/s  "
+            "waiting 25 %  left 1 min");
+  report.status(clock, "running");
+  const auto status = nlohmann::json::parse(read_file(run / "status.json"));
+  EXPECT_EQ(status["state"], "running");
+  EXPECT_EQ(status["position"], 240);
+  EXPECT_EQ(status["total_positions"], 800);
+  EXPECT_EQ(status["seconds_left"], 70);
+  EXPECT_EQ(status["held_out"]["average"], 0.25);
+  EXPECT_EQ(status["loss"]["generator"], 25.5);
+}
+
+TEST(Report, KeepsTheGridsAsPng) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  Report report(run.path(), kPlayers, clock, 20);
+  clock.advance();
+  Image grid(5, 3);
+  grid.rgb[4] = 17;
+  report.samples(clock, grid);
+  const std::string png = read_file(run / "samples/000000000008.png");
+  EXPECT_EQ(std::get<Image>(decode(std::as_bytes(std::span(png)))), grid);
+}
+
+}  // namespace
+}  // namespace atelier

@@ -1,0 +1,146 @@
+#include "train/run_state.h"
+
+#include <fstream>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/train/fixtures.h"
+#include "train/device.h"
+
+namespace atelier {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class Resuming : public testing::Test {
+ protected:
+  Resuming()
+      : list_(write_list("chair")),
+        manifest_(list_),
+        config_(small_config()),
+        saved_(begin_run(config_, manifest_, 1000)) {
+    for (int step = 0; step < 10; ++step) saved_.clock.advance();
+    saved_ = run_state_from_json(nlohmann::json::parse(to_json(saved_).dump()));
+  }
+
+  std::filesystem::path write_list(const std::string& label) {
+    const auto path = folder_ / "list.csv";
+    std::ofstream(path) << "url,label\na.png," << label << "\nb.png,table\n";
+    return path;
+  }
+
+  /// The sentence that refuses to go on with `config_`.
+  std::string refusal() {
+    std::vector<std::string> warnings;
+    try {
+      continue_run(saved_, config_, Manifest(list_), warnings);
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  }
+
+  TemporaryFolder folder_;
+  std::filesystem::path list_;
+  Manifest manifest_;
+  Config config_;
+  RunState saved_;
+};
+
+TEST_F(Resuming, ChangesNothingWhenNothingChanged) {
+  std::vector<std::string> warnings;
+  const RunState state = continue_run(saved_, config_, manifest_, warnings);
+  EXPECT_THAT(warnings, testing::IsEmpty());
+  EXPECT_EQ(to_json(state), to_json(saved_));
+}
+
+TEST_F(Resuming, RefusesAnotherList) {
+  write_list("lamp");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("the list's SHA-256"), HasSubstr("labels"), HasSubstr("lamp")));
+}
+
+TEST_F(Resuming, RefusesAnotherModelSeedOrOrder) {
+  const Config first = config_;
+  config_.model.channels = 32;
+  EXPECT_THAT(refusal(), HasSubstr("the model's channels was 64 and is 32 now"));
+  config_ = first;
+  config_.seed = 7;
+  EXPECT_THAT(refusal(), HasSubstr("seed was 0 and is 7 now"));
+  config_ = first;
+  config_.data.seed = 9;
+  EXPECT_THAT(refusal(), HasSubstr("data.seed"));
+  config_ = first;
+  config_.data.shuffle = Shuffle::kWindow;
+  EXPECT_THAT(refusal(), HasSubstr("data.shuffle was full and is window now"));
+  config_ = first;
+  config_.data.held_out = 0.5;
+  EXPECT_THAT(refusal(), HasSubstr("data.held_out"));
+  config_ = first;
+  EXPECT_EQ(refusal(), "");
+}
+
+TEST_F(Resuming, NamesOtherSettingsAndTakesThem) {
+  config_.train.learning_rate = 0.5;
+  config_.train.epochs = 100;
+  config_.data.connections = 3;
+  std::vector<std::string> warnings;
+  const RunState state = continue_run(saved_, config_, manifest_, warnings);
+  ASSERT_EQ(warnings.size(), 2U);
+  EXPECT_THAT(warnings[0], AllOf(HasSubstr("train.learning_rate (0.01 before, 0.5 now)"), HasSubstr("train.epochs"),
+                                 testing::Not(HasSubstr("data.connections"))));
+  EXPECT_THAT(warnings[1], HasSubstr("4000"));
+  EXPECT_EQ(state.clock.total(), 120U) << "the total of a run is frozen at its first start";
+}
+
+TEST_F(Resuming, StartsASegmentForAnotherBatchSize) {
+  config_.train.batch_size = 8;
+  std::vector<std::string> warnings;
+  const RunState state = continue_run(saved_, config_, manifest_, warnings);
+  EXPECT_EQ(state.clock.segments(), (std::vector<Segment>{{0, 0, 4}, {40, 10, 8}}));
+}
+
+TEST_F(Resuming, KeepsWhatAutoChose) {
+  saved_.choices.precision = {torch::kBFloat16, "measured long ago"};
+  saved_.choices.threads = 3;
+  saved_.choices.window = 77;
+  config_.train.precision = Precision::kAuto;
+  config_.train.threads = 0;
+  config_.train.device = Device::kAuto;
+  std::vector<std::string> warnings;
+  const Choices choices = continue_run(saved_, config_, manifest_, warnings).choices;
+  EXPECT_EQ(choices.precision.dtype, torch::kBFloat16);
+  EXPECT_EQ(choices.precision.why, "measured long ago");
+  EXPECT_EQ(choices.threads, 3);
+  EXPECT_EQ(choices.window, 77U);
+  EXPECT_EQ(at::get_num_threads(), 3);
+  EXPECT_THAT(warnings, testing::IsEmpty());
+}
+
+TEST_F(Resuming, NamesWhatIsNoLongerTheSameBitForBit) {
+  saved_.choices.precision = {torch::kBFloat16, "measured"};
+  saved_.choices.threads = 2;
+  saved_.choices.arithmetic = "an older machine";
+  std::vector<std::string> warnings;
+  const Choices choices = continue_run(saved_, config_, manifest_, warnings).choices;
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("train.threads was 2 and is 1 now"),
+                                             HasSubstr("train.precision was bfloat16 and is float32 now"),
+                                             HasSubstr("an older machine")));
+  EXPECT_EQ(choices.threads, 1);
+  EXPECT_EQ(choices.arithmetic, arithmetic_name());
+}
+
+TEST_F(Resuming, RefusesAStateThatCannotBeRead) {
+  const auto good = to_json(saved_);
+  for (const char* key : {"identity", "choices", "settings", "scalers", "skipped", "segments", "position"}) {
+    auto bad = good;
+    bad.erase(key);
+    EXPECT_THROW(run_state_from_json(bad), std::invalid_argument) << key;
+  }
+  auto bad = good;
+  bad["choices"]["device"] = "abacus";
+  EXPECT_THROW(run_state_from_json(bad), std::invalid_argument);
+}
+
+}  // namespace
+}  // namespace atelier
