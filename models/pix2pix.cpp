@@ -82,12 +82,12 @@ torch::Tensor DownImpl::forward(const torch::Tensor& x, const torch::Tensor& ste
 }
 
 UpImpl::UpImpl(int64_t in, int64_t out)
-    : conv(register_module(
-          "conv", torch::nn::ConvTranspose2d(torch::nn::ConvTranspose2dOptions(in, out, 4).stride(2).padding(1)))),
+    : conv(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1)))),
       norm(register_module("norm", SteeredNorm(out))) {}
 
 torch::Tensor UpImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
-  return norm(conv(torch::relu(x)), steering);
+  const torch::Tensor large = at::upsample_nearest2d(torch::relu(x), {2 * x.size(2), 2 * x.size(3)});
+  return norm(conv(large), steering);
 }
 
 GeneratorImpl::GeneratorImpl(const ModelSpec& spec)

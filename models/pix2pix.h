@@ -50,12 +50,13 @@ struct DownImpl : torch::nn::Module {
 };
 TORCH_MODULE(Down);
 
-/// A step of the generator up: the side doubles. ReLU, 4x4 transposed convolution, normalisation.
+/// A step of the generator up: the side doubles. ReLU, every pixel four times, 3x3 convolution, normalisation. The paper's
+/// transposed convolution leaves a checkerboard in the picture (Odena et al. 2016); this does not.
 struct UpImpl : torch::nn::Module {
   UpImpl(int64_t in, int64_t out);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
 
-  torch::nn::ConvTranspose2d conv;
+  torch::nn::Conv2d conv;
   SteeredNorm norm;
 };
 TORCH_MODULE(Up);

@@ -71,11 +71,11 @@ class Down(nn.Module):
 class Up(nn.Module):
     def __init__(self, channels_in, channels_out):
         super().__init__()
-        self.conv = nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1)
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
         self.norm = SteeredNorm(channels_out)
 
     def forward(self, x, steering):
-        return self.norm(self.conv(F.relu(x)), steering)
+        return self.norm(self.conv(F.interpolate(F.relu(x), scale_factor=2)), steering)
 
 
 class Palette(nn.Module):
