@@ -67,7 +67,7 @@ void each_model_setting(AnyConfig& config, Visit&& visit) {
         model.attention_size, Integer{0, 1024});
   visit(Setting{"model.dropout", "", "share of activations dropped in training"}, model.dropout, Number{0, 0.9});
   visit(Setting{"model.label_dropout", "", "share of samples trained without their label (diffusion)"},
-        model.label_dropout, Number{0, 1});
+        model.label_dropout, Number{0, 0.9});
 }
 
 template <class AnyConfig, class Visit>

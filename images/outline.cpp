@@ -27,7 +27,7 @@ std::array<uint8_t, 256> ink_table() {
 Outline outline(const Image& image) {
   static const std::array<uint8_t, 256> kInk = ink_table();
   // Of the gradient (Sobel 3x3, L2). Chosen by eye on furniture icons: white ones keep silhouette and doors, wood is
-  // bare. bare.
+  // bare.
   constexpr double kStart = 64, kContinue = 26;
 
   Outline lines(image.width, image.height);

@@ -69,6 +69,8 @@ void print_reply(const std::string& reply) {
     throw std::runtime_error("The reply could not be written to standard output.");
 }
 
+constexpr size_t kMostPictures = 4'096;  // of one reply, which is in memory until it is printed
+
 /// One of the requests, with its files read: from here on only the device can fail.
 struct Prepared {
   DesignRequest request;
@@ -80,8 +82,13 @@ std::vector<Prepared> prepare(const Invocation& invocation, const ModelSpec& spe
   const std::vector<Resolved> asked =
       file ? read_requests(*file, invocation.settings) : std::vector<Resolved>{invocation.settings};
   std::vector<Prepared> prepared;
+  size_t pictures = 0;
   for (const Resolved& settings : asked) {
     const DesignRequest request = make_request(settings, spec);
+    pictures += request.seeds.size();
+    if (pictures > kMostPictures)
+      throw std::invalid_argument(
+          fmt::format("{} asks for more than {} pictures: split it into several replies.", *file, kMostPictures));
     prepared.push_back({request, read_material(request, spec, invocation.config().data.max_image_size)});
   }
   return prepared;

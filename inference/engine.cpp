@@ -99,6 +99,8 @@ Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings)
   if (config.checkpoint.empty())
     throw std::invalid_argument("Which model? Give --checkpoint DIR: a run folder, or one position's folder in it.");
   at::set_num_threads(choose_threads(config.threads));
+  at::globalContext().setBenchmarkCuDNN(false);  // the same algorithm every time, so the same bytes
+  at::globalContext().setDeterministicCuDNN(true);
   const torch::Device device = choose_device(config.device);
   const Checkpoint checkpoint = open_checkpoint(config.checkpoint, warnings);
   const std::string file = config.average ? "ema.safetensors" : "model.safetensors";

@@ -5,20 +5,12 @@
 
 #include "models/diffusion.h"
 #include "models/keyed.h"
+#include "models/pixels.h"
 #include "models/sampler.h"
 #include "models/unet.h"
 
 namespace atelier {
 namespace {
-
-/// uint8 to [-1, 1]; undefined stays undefined.
-torch::Tensor from_pixels(const torch::Tensor& pixels) {
-  return pixels.defined() ? pixels.to(torch::kFloat32).mul_(2 / 255.0).sub_(1) : pixels;
-}
-
-torch::Tensor to_pixels(const torch::Tensor& pictures) {
-  return ((pictures + 1) * (255 / 2.0)).round_().clamp_(0, 255).to(torch::kUInt8);
-}
 
 torch::Tensor row(const torch::Tensor& tensor, int64_t n) { return tensor.defined() ? tensor.narrow(0, n, 1) : tensor; }
 

@@ -22,7 +22,8 @@ def epochs_of(path):
             epoch = epochs[line["epoch"]]
             if line["kind"] == "train":
                 for player, loss in line["loss"].items():
-                    epoch["loss"][player].append(loss)
+                    if loss is not None:  # null: not finite
+                        epoch["loss"][player].append(loss)
                 epoch["speed"].append(line["images_per_second"])
                 epoch["waiting"].append(line["waiting"])
             elif line["kind"] == "held_out":

@@ -33,6 +33,13 @@ for port in [int(sys.argv[1]), 0]:
 PYTHON
 }
 
+answers() {  # our own list, not somebody else's server
+  python3 -c "
+import sys, urllib.request
+theirs = urllib.request.urlopen('http://127.0.0.1:$PORT/furniture.jsonl', timeout=2).read()
+sys.exit(theirs != open('$RUN/data/furniture.jsonl', 'rb').read())" 2>/dev/null
+}
+
 serve() {  # an nginx of our own, stopped however the demo ends
   mkdir -p "$RUN/nginx"
   cat >"$RUN/nginx/nginx.conf" <<CONF
@@ -53,10 +60,10 @@ CONF
   SERVER=$!
   trap 'kill "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null || true' EXIT
   for _ in {1..50}; do
-    if (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; then return; fi
+    if kill -0 "$SERVER" 2>/dev/null && answers; then return; fi
     sleep 0.1
   done
-  echo "demo.sh: nginx does not answer on 127.0.0.1:$PORT" >&2
+  echo "demo.sh: nginx does not serve $RUN/data on 127.0.0.1:$PORT; is another program on that port? Remove $RUN/port to take another." >&2
   exit 1
 }
 
