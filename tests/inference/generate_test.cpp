@@ -101,7 +101,7 @@ TEST_P(Generate, WritesTheSamePngsAsFilesAndAContactSheet) {
   }
   const std::string sheet = read_text(scratch_ / "sheets/all.png");
   const Image picture = std::get<Image>(decode(std::as_bytes(std::span(sheet))));
-  const int cells = is_pix2pix() ? 3 : 2;  // pix2pix: the outline first
+  const int cells = is_pix2pix() ? 4 : 2;  // pix2pix: the outline and its picture first
   EXPECT_EQ(picture.width, cells * 256 + (cells - 1) * 4);
 }
 
