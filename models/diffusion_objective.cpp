@@ -124,23 +124,23 @@ class DiffusionObjective final : public Objective {
       return tensor.sizes() == torch::IntArrayRef{count, channels, spec_.image_size, spec_.image_size};
     };
     if (count == 0 || wish.labels.sizes() != torch::IntArrayRef{count}) {
-      throw std::invalid_argument(fmt::format("each of {} variations needs a seed and a label", count));
+      throw std::invalid_argument(fmt::format("Each of {} variations needs a seed and a label.", count));
     }
     if (wish.labels.max().item<int64_t>() >= static_cast<int64_t>(spec_.labels.size())) {
-      throw std::invalid_argument(fmt::format("the model knows labels 0 to {} only", spec_.labels.size()));
+      throw std::invalid_argument(
+          fmt::format("The model knows {} labels, and was asked for one beyond them.", spec_.labels.size()));
     }
-    if (wish.steps < 1) throw std::invalid_argument(fmt::format("a sampler needs 1 step or more, not {}", wish.steps));
     if (!(wish.strength >= 0 && wish.strength <= 1)) {
-      throw std::invalid_argument(fmt::format("the strength of an edit is 0 to 1, not {}", wish.strength));
+      throw std::invalid_argument(fmt::format("The strength of an edit is 0 to 1, not {}.", wish.strength));
     }
     const int64_t channels = spec_.condition_channels();
     if (wish.conditions.defined() != (channels > 0) || (channels > 0 && !sized(wish.conditions, channels))) {
-      throw std::invalid_argument(fmt::format("the model needs {} condition channels of {} x {} pixels", channels,
+      throw std::invalid_argument(fmt::format("The model needs {} condition channels of {} x {} pixels.", channels,
                                               spec_.image_size, spec_.image_size));
     }
     if (wish.start.defined() && !sized(wish.start, 3)) {
       throw std::invalid_argument(
-          fmt::format("a design to start from has 3 channels of {0} x {0} pixels", spec_.image_size));
+          fmt::format("A design to start from has 3 channels of {0} x {0} pixels.", spec_.image_size));
     }
   }
 

@@ -1,6 +1,8 @@
 #include "models/sampler.h"
 
 #include <cmath>
+#include <fmt/format.h>
+#include <stdexcept>
 #include <utility>
 
 namespace atelier {
@@ -19,7 +21,7 @@ torch::Tensor slope(const Denoiser& denoiser, const torch::Tensor& x, double sig
 }  // namespace
 
 std::vector<double> noise_levels(int steps, double sigma_min, double sigma_max, double rho) {
-  TORCH_CHECK_VALUE(steps >= 1, "a sampler needs at least one step");
+  if (steps < 1) throw std::invalid_argument(fmt::format("A sampler needs 1 step or more, not {}.", steps));
   std::vector<double> levels{sigma_max};
   for (int i = 1; i < steps; ++i) levels.push_back(level_at(i / (steps - 1.0), sigma_min, sigma_max, rho));
   levels.push_back(0);

@@ -17,7 +17,8 @@ inline constexpr double kSigmaMin = 0.002;
 inline constexpr double kSigmaMax = 80;
 
 /// `steps` noise levels from sigma_max down to sigma_min, then 0: steps + 1 numbers. Karras et al. 2022, equation 5.
-/// One step goes straight from sigma_max to 0. Needs steps >= 1.
+/// One step goes straight from sigma_max to 0. Throws
+/// std::invalid_argument when steps < 1.
 std::vector<double> noise_levels(int steps, double sigma_min = kSigmaMin, double sigma_max = kSigmaMax, double rho = 7);
 
 /// The noise level that a design is taken back to for an edit of `strength` (Meng et al. 2022, "SDEdit"), 0 < strength

@@ -14,15 +14,15 @@ int64_t width(const ModelSpec& spec, int level) { return level == 0 ? spec.chann
 void check(const ModelSpec& spec) {
   if (spec.levels < 1 || spec.levels > 16 || spec.image_size % (1 << (spec.levels - 1)) != 0) {
     throw std::invalid_argument(fmt::format(
-        "a U-Net of {} levels halves the side {} times, which {} pixels do not allow: choose another model.levels or "
-        "data.image_size",
+        "A U-Net of {} levels halves the side {} times, which {} pixels do not allow: choose another model.levels or "
+        "data.image_size.",
         spec.levels, spec.levels - 1, spec.image_size));
   }
   if (spec.channels < 4 || spec.channels % 4 != 0) {
     throw std::invalid_argument(
-        fmt::format("model.channels of a U-Net must be a multiple of 4, not {}", spec.channels));
+        fmt::format("model.channels of a U-Net must be a multiple of 4, not {}.", spec.channels));
   }
-  if (spec.blocks < 1) throw std::invalid_argument("model.blocks of a U-Net must be at least 1");
+  if (spec.blocks < 1) throw std::invalid_argument("model.blocks of a U-Net must be at least 1.");
 }
 
 torch::nn::ModuleList as_list(const UNetImpl::Level& blocks) {

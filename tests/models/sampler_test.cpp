@@ -71,7 +71,7 @@ TEST(Sampler, OneStepIsTheDenoisersFirstAnswer) {
   EXPECT_EQ(noise_levels(1), (std::vector<double>{kSigmaMax, 0}));
   const torch::Tensor x = start_noise();
   EXPECT_TRUE(torch::allclose(sample_heun(gaussian_denoiser, x, noise_levels(1)), gaussian_denoiser(x, kSigmaMax)));
-  EXPECT_THROW(noise_levels(0), std::exception);
+  EXPECT_THROW(noise_levels(0), std::invalid_argument);
 }
 
 TEST(Sampler, StrengthRunsAlongTheScheduleFromSigmaMinToSigmaMax) {
