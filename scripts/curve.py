@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Prints the loss curve of a run: a line an epoch, with the held-out loss as a bar.
 
-    scripts/curve.py RUN/metrics.jsonl
+    scripts/curve.py RUN/metrics.jsonl [--below LIMIT]
 
 Losses are means over the epoch; "held out" is what the objective measures on pieces it never trains on, for the raw weights
-and for their running average. Standard library only.
+and for their running average. With --below, ends with 1 unless the last average is below LIMIT. Standard library only.
 """
 
+import argparse
 import collections
 import json
 import sys
@@ -36,9 +37,11 @@ def mean(values):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__.strip())
-    epochs = epochs_of(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("metrics", help="metrics.jsonl of a run")
+    parser.add_argument("--below", type=float, help="what the last held-out average must be below")
+    options = parser.parse_args()
+    epochs = epochs_of(options.metrics)
     largest = max((epoch.get("average", 0) for epoch in epochs.values()), default=0) or 1
     for number, epoch in epochs.items():
         losses = "  ".join(f"{player} {mean(values):8.4f}" for player, values in sorted(epoch["loss"].items()))
@@ -47,6 +50,9 @@ def main():
             bar = "#" * round(BAR * epoch["average"] / largest)
             line += f"  held out {epoch['name']} {epoch['raw']:.4f}, average {epoch['average']:.4f} {bar}"
         print(line)
+    last = next((epoch["average"] for epoch in reversed(epochs.values()) if "average" in epoch), float("inf"))
+    if options.below is not None and not last < options.below:
+        sys.exit(f"curve.py: the held-out loss is {last:.4f}, not below {options.below}")
 
 
 if __name__ == "__main__":
