@@ -9,11 +9,11 @@ namespace atelier {
 /// Why the bytes or the pixels of an entry could not be had.
 enum class Fault {
   kBadUrl,          ///< not http(s), file or a path; credentials in it; unreadable
-  kDns,             ///< the host's name has no address
+  kDns,             ///< the host's name has no address, or none came in time
   kRefusedAddress,  ///< loopback, private, link-local, multicast or reserved, without data.allow_private
-  kConnect,         ///< nobody answered the connection
+  kConnect,         ///< the connection was refused, or nobody answered it in time
   kTls,             ///< certificate or handshake
-  kTimeout,         ///< HEAD, GET or connection took too long
+  kTimeout,         ///< a TLS handshake, HEAD or GET took too long
   kConnection,      ///< reset or closed before the end, or not HTTP
   kHttpStatus,      ///< an answer other than 2xx; detail holds the number
   kRedirects,       ///< too many, or to somewhere that is not allowed

@@ -179,13 +179,21 @@ Failure Transfer::transport_failure(CURLcode result) const {
   }
 }
 
+/// How far it got. Whether the request was sent is asked first: on a connection that was kept alive nobody looks up or
+/// connects. Behind an unplugged cable or a firewall that drops packets every lookup and every connection ends here:
+/// those are faults that tell an outage. (CURLINFO_CONNECT_TIME_T would not do: libcurl 7.88 sets it after TLS.)
 Failure Transfer::timeout_failure() const {
   const double limit = head_ ? limits_.head_timeout : limits_.get_timeout;
-  curl_off_t ready = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &ready);
-  if (ready == 0)
-    return {Fault::kTimeout, fmt::format("no connection in {} s", std::min(limit, limits_.connect_timeout)), true};
-  return {Fault::kTimeout, fmt::format("{} took over {} s", method(), limit), true};
+  curl_off_t sent = 0, looked_up = 0;  // microseconds, 0: never
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sent);
+  curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
+  long connected = 0;  // by TCP, whatever became of TLS
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connected);
+
+  if (sent > 0) return {Fault::kTimeout, fmt::format("{} took over {} s", method(), limit), true};
+  const double waited = std::min(limit, limits_.connect_timeout);
+  if (looked_up == 0) return {Fault::kDns, fmt::format("no address in {} s", waited), true};
+  return {connected > 0 ? Fault::kTimeout : Fault::kConnect, fmt::format("no connection in {} s", waited), true};
 }
 
 Failure Transfer::cut_failure() const {

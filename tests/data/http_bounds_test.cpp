@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "tests/data/black_hole.h"
 #include "tests/data/http_fixture.h"
 
 namespace atelier::test {
@@ -173,6 +174,15 @@ TEST(Http, SeesAPortWhereNobodyListens) {
   }
   const Answer answer = Fetcher(limits()).fetch(fmt::format("http://127.0.0.1:{}/", port));
   expect_failure(answer, Fault::kConnect, true);
+}
+
+TEST(Http, TakesAConnectionThatIsNeverAnsweredForOneThatIsRefused) {
+  const BlackHole hole;
+  for (const char* scheme : {"http", "https"}) {
+    const Answer answer = Fetcher(limits()).fetch(hole.url(scheme));
+    expect_failure(answer, Fault::kConnect, true);
+    EXPECT_EQ(failure(answer).detail, "no connection in 0.5 s");
+  }
 }
 
 TEST(Http, SeesAHostWithoutAnAddress) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "tests/data/black_hole.h"
 #include "tests/data/stream_fixture.h"
 #include "tests/support/loopback_server.h"
 
@@ -117,6 +118,22 @@ TEST_F(StreamHttpTest, PrivateAddressesAreVerdictsUnlessAllowed) {
   EXPECT_THROW(stream.next(), std::runtime_error);
   EXPECT_EQ(stream.ledger().find(0)->fault, Fault::kRefusedAddress);
   EXPECT_TRUE(server_.requests().empty());
+}
+
+TEST_F(StreamHttpTest, AHostThatSwallowsEveryPacketIsAnOutageAndNoVerdict) {
+  const BlackHole hole;
+  use_list("{\"url\":\"" + hole.url() + "\"}\n");
+  config_.data.head_timeout = 0.1;
+  config_.data.sample_deadline = 0.2;
+  config_.data.outage_limit = 1;
+  Stream stream(config_, plan());
+  try {
+    stream.next();
+    FAIL() << "a batch came out of nothing";
+  } catch (const std::runtime_error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("no host could be reached for 1 s"));
+  }
+  EXPECT_TRUE(stream.ledger().all().empty()) << stream.ledger().to_jsonl();
 }
 
 TEST_F(StreamHttpTest, FilesComeTheSameWay) {
