@@ -60,17 +60,3 @@ endif()
 if(ATELIER_REQUIRE_CUDA AND NOT TORCH_LIBRARIES MATCHES "cuda")
   message(FATAL_ERROR "The LibTorch at ${TORCH_INSTALL_PREFIX} has no CUDA. Point TORCH_DIR at one that has.")
 endif()
-
-# LibTorch's own target, with its headers as SYSTEM and none of its warnings switches.
-add_library(atelier_torch INTERFACE)
-add_library(atelier::torch ALIAS atelier_torch)
-set_target_properties(atelier_torch PROPERTIES EXPORT_NAME torch)
-target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
-target_include_directories(atelier_torch SYSTEM INTERFACE $<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>)
-# Its include folder carries a newer fmt than the system's library: next to LibTorch, fmt is its headers.
-target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY)
-
-find_program(CCACHE ccache)
-if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
-endif()

@@ -1,5 +1,19 @@
 # How a library, a program and a test of Atelier are made.
 
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# LibTorch's own target, with its headers as SYSTEM and none of its warnings switches.
+add_library(atelier_torch INTERFACE)
+add_library(atelier::torch ALIAS atelier_torch)
+set_target_properties(atelier_torch PROPERTIES EXPORT_NAME torch)
+target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
+target_include_directories(atelier_torch SYSTEM INTERFACE $<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>)
+# Its include folder carries a newer fmt than the system's library: next to LibTorch, fmt is its headers.
+target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY)
+
 add_library(atelier_warnings INTERFACE)
 target_compile_options(atelier_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wold-style-cast -Wcast-qual
@@ -38,6 +52,7 @@ function(atelier_program name)
   cmake_parse_arguments(arg "" "SOURCE" "LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCE})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} atelier_warnings)
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH_USE_LINK_PATH TRUE)  # LibTorch stays where it is
   set_property(GLOBAL APPEND PROPERTY ATELIER_INSTALLED ${name})
 endfunction()
 
