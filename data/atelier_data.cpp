@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fmt/format.h>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -71,6 +72,13 @@ std::optional<uint64_t> number_flag(const Invocation& invocation, const std::str
     throw std::invalid_argument(fmt::format("--{} takes a whole number from 0 on, not \"{}\"", name, *text));
   }
   return number;
+}
+
+uint64_t samples_of(uint64_t passes, uint64_t entries) {
+  const uint64_t most = std::numeric_limits<uint64_t>::max() / entries;
+  if (passes > most)
+    throw std::invalid_argument(fmt::format("--passes takes at most {} for a list of {} rows", most, entries));
+  return passes * entries;
 }
 
 /// Shows how a stream is doing on stderr while another thread takes its batches: one live line on a terminal, else a
@@ -142,7 +150,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   const auto manifest = std::make_shared<Manifest>(config.data.list);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
   plan.start.position = number_flag(invocation, "start").value_or(0);
-  const uint64_t total = dump.value_or(number_flag(invocation, "passes").value_or(1) * plan.order.entries);
+  const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
 
   Stream stream(config, std::move(plan));
   const auto write_ledger = [&] {

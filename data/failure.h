@@ -15,7 +15,7 @@ enum class Fault {
   kTls,             ///< certificate or handshake
   kTimeout,         ///< a TLS handshake, HEAD or GET took too long
   kConnection,      ///< reset or closed before the end, or not HTTP
-  kHttpStatus,      ///< an answer other than 2xx; detail holds the number
+  kHttpStatus,      ///< an answer other than 200; detail holds the number
   kRedirects,       ///< too many, or to somewhere that is not allowed
   kTooLargeByHead,  ///< Content-Length (of HEAD or GET; a file's size) over data.max_image_size: no byte of the body
                     ///< was taken
@@ -35,7 +35,7 @@ std::string_view fault_name(Fault fault);
 struct Failure {
   Fault fault;
   std::string detail;      ///< one clause for a person: "HTTP 404", "Content-Length 20971520 is over 10485760"
-  bool transient = false;  ///< may heal: worth another attempt (5xx, 408, 425, 429, timeouts, resets, DNS, connect)
+  bool transient = false;  ///< may heal: worth another attempt (docs/streaming.md says which)
   double retry_after = 0;  ///< seconds the server asked to wait, 0 if it did not
 };
 

@@ -32,9 +32,8 @@ struct HttpCounts {
 ///
 /// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A
 /// Content-Length over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses
-/// HEAD (405, 501, 403,
-/// ...) or gives no length is asked for the body all the same, and the body is counted and cut at max_bytes whatever
-/// was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
+/// HEAD (405, 501, 403, ...) or gives no length is asked for the body all the same, and the body is counted and cut at
+/// max_bytes whatever was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
 ///
 /// Requests to one host and port beyond kPerHost wait in order of arrival while those to other hosts go on; timeouts
 /// count from the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect;

@@ -18,9 +18,8 @@ namespace atelier {
 ///
 /// How answers are judged:
 ///   HEAD  settles the matter when it cannot be connected or ends badly, when it promises too many bytes, when the
-///   thing is
-///         gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may be of HEAD
-///         alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
+///         thing is gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may
+///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
 ///   GET   200 is the only good status. 408, 425, 429 and 5xx are transient, the rest is not.
 ///   Both  A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///

@@ -104,6 +104,14 @@ TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
   }
 }
 
+TEST_F(AtelierDataTest, RefusesMorePassesThanCanBeCounted) {
+  std::string rows;
+  for (int row = 0; row < 4096; ++row) rows += "{\"url\":\"missing.png\"}\n";
+  use_list(rows);
+  EXPECT_EQ(run("stream " + list() + " --passes 4503599627370496").code, 2);  // 2^52 passes over 2^12 rows
+  EXPECT_THAT(read_file(errors()), HasSubstr("--passes takes at most 4503599627370495 for a list of 4096 rows"));
+}
+
 TEST_F(AtelierDataTest, AListThatFailsEndsWithOneSentenceAndExitCodeOne) {
   use_list("{\"url\":\"missing.png\"}\n");
   const std::string ledger = (folder_ / "ledger.jsonl").string();

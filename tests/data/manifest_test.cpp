@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
 
 #include "base/files.h"
 
@@ -24,7 +25,8 @@ class ManifestTest : public ::testing::Test {
  protected:
   ManifestTest() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() / ("atelier-manifest-" + std::string(test->name()));
+    folder_ = std::filesystem::temp_directory_path() /
+              ("atelier-manifest-" + std::string(test->name()) + "-" + std::to_string(::getpid()));
     std::filesystem::create_directories(folder_);
   }
   ~ManifestTest() override { std::filesystem::remove_all(folder_); }

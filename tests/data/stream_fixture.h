@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "base/files.h"
@@ -47,8 +48,8 @@ class StreamTest : public ::testing::Test {
 
   StreamTest() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("atelier-" + std::string(test->test_suite_name()) + "-" + test->name());
+    folder_ = std::filesystem::temp_directory_path() / ("atelier-" + std::string(test->test_suite_name()) + "-" +
+                                                        test->name() + "-" + std::to_string(::getpid()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     config_.seed = 11;
