@@ -65,7 +65,9 @@ std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
   if (fs::is_directory(positions)) {
     for (const auto& entry : fs::directory_iterator(positions)) {
       const auto position = position_of(entry.path());
-      if (position && fs::exists(entry.path() / kStateFile)) found.emplace_back(*position, entry.path());
+      std::error_code error;  // what cannot be looked at may be sealed: verifying it says what is wrong
+      if (position && (fs::exists(entry.path() / kStateFile, error) || error))
+        found.emplace_back(*position, entry.path());
     }
   }
   std::sort(found.begin(), found.end());
@@ -74,7 +76,7 @@ std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
   return folders;
 }
 
-Checkpoint verify_checkpoint(const fs::path& folder) {
+Checkpoint verify_checkpoint(const fs::path& folder) try {
   Checkpoint checkpoint{folder, 0, read_state(folder)};
   const json& state = checkpoint.state;
   if (!state.contains("format") || !state["format"].is_number_integer()) refuse(folder, "its state.json has no format");
@@ -85,8 +87,12 @@ Checkpoint verify_checkpoint(const fs::path& folder) {
     refuse(folder, "its state.json has no position");
   if (!state.contains("files") || !state["files"].is_object()) refuse(folder, "its state.json lists no files");
   checkpoint.position = state["position"].get<uint64_t>();
+  for (const char* name : {"model.safetensors", "ema.safetensors"})
+    if (!state["files"].contains(name)) refuse(folder, fmt::format("its state.json lists no {}", name));
   for (const auto& [name, hash] : state["files"].items()) verify_file(folder, name, hash);
   return checkpoint;
+} catch (const std::runtime_error& error) {
+  refuse(folder, fmt::format("it cannot be read ({})", error.what()));
 }
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector<std::string>& warnings) {

@@ -189,7 +189,7 @@ TEST_F(Refusal, OfADamagedCheckpoint) {
   fs::remove(folder / "ema.safetensors");
   EXPECT_THAT(refuse_folder(), HasSubstr("ema.safetensors is missing"));
   seal(folder);
-  EXPECT_THAT(refuse_folder(), HasSubstr("holds no ema.safetensors"));
+  EXPECT_THAT(refuse_folder(), HasSubstr("lists no ema.safetensors"));
   write_text(folder / "state.json", "{\"format\":1,");
   EXPECT_THAT(refuse_folder(), HasSubstr("state.json"));
   write_text(folder / "state.json", "{\"format\":99,\"position\":320,\"files\":{}}");
@@ -200,7 +200,7 @@ TEST_F(Refusal, OfAForeignCheckpoint) {
   const fs::path folder = checkpoint_folder(run(), 320);
   fs::create_directories(folder);
   const auto refuse_weights = [&](const std::map<std::string, std::string>& metadata) {
-    write_weights(folder / "ema.safetensors", metadata);
+    for (const char* name : {"model.safetensors", "ema.safetensors"}) write_weights(folder / name, metadata);
     seal(folder);
     return refuse_checkpoint();
   };

@@ -21,10 +21,13 @@ class CheckpointTest : public testing::Test {
   fs::path seal(uint64_t position, const json& changes = json::object()) {
     const fs::path folder = checkpoint_folder(run_, position);
     publish_folder(folder, [&](const fs::path& partial) {
-      publish_file(partial / "model.safetensors", "weights of " + std::to_string(position));
+      for (const char* name : {"model.safetensors", "ema.safetensors"})
+        publish_file(partial / name, "weights of " + std::to_string(position));
       json state = {{"format", kCheckpointFormat},
                     {"position", position},
-                    {"files", {{"model.safetensors", sha256_file(partial / "model.safetensors")}}}};
+                    {"files",
+                     {{"model.safetensors", sha256_file(partial / "model.safetensors")},
+                      {"ema.safetensors", sha256_file(partial / "ema.safetensors")}}}};
       state.merge_patch(changes);
       publish_file(partial / "state.json", state.dump());
     });
@@ -93,6 +96,7 @@ TEST_F(CheckpointTest, RefusesAStateThatSaysTooLittle) {
   EXPECT_THAT(refusal(seal(64, {{"position", -1}})), HasSubstr("no position"));
   EXPECT_THAT(refusal(seal(64, {{"files", nullptr}})), HasSubstr("lists no files"));
   EXPECT_THAT(refusal(seal(64, {{"files", {{"model.safetensors", 3}}}})), HasSubstr("no hash for model.safetensors"));
+  EXPECT_THAT(refusal(seal(64, {{"files", {{"ema.safetensors", nullptr}}}})), HasSubstr("lists no ema.safetensors"));
   const auto folder = seal(64);
   publish_file(folder / "state.json", "[1,");
   EXPECT_THAT(refusal(folder), HasSubstr("not a JSON object"));
@@ -105,6 +109,19 @@ TEST_F(CheckpointTest, FallsBackPastDamagedOnesAndNamesThem) {
   ASSERT_TRUE(newest);
   EXPECT_EQ(newest->folder, good);
   EXPECT_THAT(warnings_, ElementsAre(HasSubstr(bad.string())));
+}
+
+TEST_F(CheckpointTest, FallsBackPastOneThatCannotBeRead) {
+  for (const char* name : {"model.safetensors", "state.json"}) {
+    const auto good = seal(64), bad = seal(128);
+    fs::remove(bad / name);
+    fs::create_symlink(name, bad / name);  // a link to itself: opening it is an error of the system
+    warnings_.clear();
+    const auto newest = newest_checkpoint(run_, warnings_);
+    ASSERT_TRUE(newest) << name;
+    EXPECT_EQ(newest->folder, good) << name;
+    EXPECT_THAT(warnings_, ElementsAre(HasSubstr("cannot be read"))) << name;
+  }
 }
 
 TEST_F(CheckpointTest, FindsNothingInAnEmptyRun) {
