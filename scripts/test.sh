@@ -15,7 +15,7 @@ if ! .venv/bin/python -c 'import tensorboard' 2>/dev/null; then
   [[ -x .venv/bin/python ]] || python3 -m venv .venv
   .venv/bin/python -m pip install --quiet --disable-pip-version-check tensorboard==2.21.0 >&2
 fi
-export ATELIER_PYTHON=$PWD/.venv/bin/python
+export TEST_PYTHON=$PWD/.venv/bin/python
 
 if [[ $PRESET == tsan ]]; then export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp ${TSAN_OPTIONS:-}"; fi
 ctest --preset "$PRESET" --parallel "$(nproc)" "$@"

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <functional>
 #include <limits>
@@ -85,7 +86,7 @@ class Run {
         held_out_(std::move(held_out)),
         shown_(std::move(shown)) {}
 
-  int train(const std::stop_token& stop) {
+  int train(const std::stop_token& stop) try {
     while (!clock().finished() && !stop.stop_requested() && step(stop)) {
       if (epoch_ends()) end_epoch();
     }
@@ -95,6 +96,9 @@ class Run {
     console_.say(
         fmt::format("interrupted and saved at position {}; the same command goes on from there", clock().position()));
     return kInterrupted;
+  } catch (const std::exception&) {
+    tolerate([&] { report_.status(clock(), "failed"); });
+    throw;
   }
 
  private:
@@ -125,10 +129,7 @@ class Run {
 
   /// A stream that fails for good ends the run, but not before what was trained is saved.
   Batch next_batch(const std::stop_token& stop) try { return stream_.next(stop); } catch (const std::runtime_error&) {
-    tolerate([&] {
-      save();
-      report_.status(clock(), "failed");
-    });
+    tolerate([&] { save(); });
     throw;
   }
 
@@ -153,7 +154,7 @@ class Run {
     save_checkpoint(run_dir, clock().position(), trainer_.snapshot(verdicts));
     saved_ = clock().position();
     publish_file(run_dir / "verdicts.jsonl", verdicts);
-    prune_checkpoints(run_dir, config_.train.keep_checkpoints);
+    prune_checkpoints(run_dir, saved_, config_.train.keep_checkpoints);
   }
 
   /// A disk that is full for a while must not end a run: it goes on, and the next epoch tries again. Whether the end of
@@ -179,6 +180,14 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
+/// Launchers of distributed training start many processes and tell each how many they are.
+void refuse_many_processes() {
+  const char* processes = std::getenv("WORLD_SIZE");
+  if (processes && std::strtol(processes, nullptr, 10) > 1)
+    throw std::invalid_argument(fmt::format(
+        "WORLD_SIZE is {}, but a run is one process: start atelier-train once, without a launcher.", processes));
+}
+
 std::shared_ptr<const Manifest> open_list(const std::string& list) {
   if (list.empty())
     throw std::invalid_argument(
@@ -186,7 +195,7 @@ std::shared_ptr<const Manifest> open_list(const std::string& list) {
   return std::make_shared<const Manifest>(list);
 }
 
-/// The held-out samples that fit in memory; none when nothing is held out.
+/// The held-out samples that fit in memory, drawn by the seed; none when nothing is held out.
 Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manifest>& manifest, Console& console,
                         const std::stop_token& stop) {
   if (config.data.held_out <= 0) return {};
@@ -195,7 +204,7 @@ Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manife
     return {};
   }
   StreamPlan plan = plan_stream(config, manifest, /*held_out=*/true);
-  plan.order.mode = OrderMode::kNone;
+  plan.order.mode = OrderMode::kFull;  // the first rows of a list sorted by label would all have one label
   return fetch_examples(config, plan, kHeldOutSamples, stop);
 }
 
@@ -223,6 +232,7 @@ void announce(Console& console, const Config& config, const RunState& state, Obj
 }
 
 int train(const Invocation& invocation) {
+  refuse_many_processes();
   keep_freed_memory();
   const Config& config = invocation.config();
   Console console;

@@ -43,8 +43,10 @@ void save_checkpoint(const fs::path& run_dir, uint64_t position, const Snapshot&
                  [&](const fs::path& folder) { write_snapshot(folder, snapshot); });
 }
 
-void prune_checkpoints(const fs::path& run_dir, int64_t keep) {
+void prune_checkpoints(const fs::path& run_dir, uint64_t saved, int64_t keep) {
   auto folders = list_checkpoints(run_dir);
+  const auto newest = std::find(folders.begin(), folders.end(), checkpoint_folder(run_dir, saved));
+  if (newest != folders.end()) folders.erase(newest + 1, folders.end());
   const auto kept = std::min(folders.size(), static_cast<size_t>(std::max<int64_t>(keep, 1)));
   folders.resize(folders.size() - kept);
   for (const auto& entry : fs::directory_iterator(run_dir / "positions"))

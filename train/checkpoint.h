@@ -27,7 +27,9 @@ struct Snapshot {
 /// when the disk refuses.
 void save_checkpoint(const std::filesystem::path& run_dir, uint64_t position, const Snapshot& snapshot);
 
-/// Removes all but the newest `keep` checkpoints (at least 1), and what killed savings left behind.
-void prune_checkpoints(const std::filesystem::path& run_dir, int64_t keep);
+/// Removes all but the newest `keep` checkpoints (at least 1) up to position `saved`, and what killed savings left
+/// behind. Checkpoints beyond `saved` stay uncounted: the run went back past them because they could not be used, and
+/// replaces or passes them when it gets there again.
+void prune_checkpoints(const std::filesystem::path& run_dir, uint64_t saved, int64_t keep);
 
 }  // namespace atelier

@@ -5,7 +5,8 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <isa-l/crc.h>
-#include <system_error>
+
+#include "train/append.h"
 
 namespace atelier {
 namespace {
@@ -89,12 +90,9 @@ EventWriter::EventWriter(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
   remove_later_files(folder, position);
   path_ = folder / fmt::format("{}{:012}.atelier", kPrefix, position);
-  file_.reset(std::fopen(path_.c_str(), "wb"));
-  if (!file_) throw std::system_error(errno, std::generic_category(), "Cannot write " + path_.string());
   record(event_now().bytes(3, "brain.Event:2").encoded());  // Event: file_version = 3, the first record of every file
   if (position > 0)  // Event: step = 2, session_log = 7; SessionLog: status = 1, START = 1
     record(event_now().varint(2, position).message(7, Message().varint(1, 1)).encoded());
-  flush();
 }
 
 // Summary.Value: tag = 1, simple_value = 2, image = 4, tensor = 8, metadata = 9.
@@ -121,11 +119,6 @@ void EventWriter::text(std::string_view tag, uint64_t position, std::string_view
   summary(position, Message().bytes(1, tag).message(8, tensor).message(9, metadata).encoded());
 }
 
-void EventWriter::flush() {
-  if (std::fflush(file_.get()) != 0)
-    throw std::system_error(errno, std::generic_category(), "Cannot write " + path_.string());
-}
-
 void EventWriter::summary(uint64_t position, const std::string& value) {
   // Event: step = 2, summary = 5; Summary: value = 1.
   record(event_now().varint(2, position).message(5, Message().bytes(1, value)).encoded());
@@ -133,9 +126,7 @@ void EventWriter::summary(uint64_t position, const std::string& value) {
 
 void EventWriter::record(const std::string& event) {
   const std::string length = little_endian(static_cast<uint64_t>(event.size()));
-  const std::string framed = length + little_endian(masked_crc(length)) + event + little_endian(masked_crc(event));
-  if (std::fwrite(framed.data(), 1, framed.size(), file_.get()) != framed.size())
-    throw std::system_error(errno, std::generic_category(), "Cannot write " + path_.string());
+  append_whole(path_, length + little_endian(masked_crc(length)) + event + little_endian(masked_crc(event)));
 }
 
 }  // namespace atelier

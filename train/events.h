@@ -1,9 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,7 +11,8 @@
 /// framing), each payload an `Event` message of tensorboard's event.proto, encoded here by hand.
 namespace atelier {
 
-/// One file of events. Not thread-safe. Throws std::runtime_error when the disk refuses.
+/// One file of events. Not thread-safe. Throws std::runtime_error when the disk refuses; what is written
+/// later is sound all the same.
 class EventWriter {
  public:
   /// Opens `folder`/events.out.tfevents.<position>.atelier anew. Files of later or equal positions are removed, and a
@@ -27,18 +26,11 @@ class EventWriter {
   /// Markdown.
   void text(std::string_view tag, uint64_t position, std::string_view text);
 
-  /// Hands what was written to the system; before that, readers may not see it.
-  void flush();
-
  private:
   void summary(uint64_t position, const std::string& value);
   void record(const std::string& event);
 
   std::filesystem::path path_;
-  struct Close {
-    void operator()(std::FILE* file) const noexcept { std::fclose(file); }
-  };
-  std::unique_ptr<std::FILE, Close> file_;
 };
 
 }  // namespace atelier

@@ -5,10 +5,10 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sstream>
-#include <stdexcept>
 
 #include "base/files.h"
 #include "images/encode.h"
+#include "train/append.h"
 
 namespace atelier {
 namespace {
@@ -78,7 +78,6 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
       start_(clock.position()) {
   cut_metrics(run_dir / "metrics.jsonl", clock.position());
   cut_samples(run_dir / "samples", clock.position());
-  metrics_.open(run_dir / "metrics.jsonl", std::ios::app | std::ios::binary);
 }
 
 void Report::step(const Clock& clock, const StepResult& result, const StepTime& time) {
@@ -89,23 +88,23 @@ void Report::step(const Clock& clock, const StepResult& result, const StepTime& 
 }
 
 void Report::write_interval(const Clock& clock, double rate) {
+  recent_ = std::exchange(interval_, {});  // first: a disk that refuses must not make this interval run on
   json line = {{"kind", "train"},
-               {"steps", interval_.steps()},
+               {"steps", recent_.steps()},
                {"learning_rate", rate},
-               {"skipped", interval_.skipped()},
-               {"images_per_second", interval_.images_per_second()},
-               {"waiting", interval_.waiting()}};
+               {"skipped", recent_.skipped()},
+               {"images_per_second", recent_.images_per_second()},
+               {"waiting", recent_.waiting()}};
   for (size_t player = 0; player < players_.size(); ++player) {
-    line["loss"][players_[player]] = interval_.loss(player);
-    line["gradient_norm"][players_[player]] = interval_.norm(player);
-    events_.scalar("loss/" + players_[player], clock.position(), interval_.loss(player));
-    events_.scalar("gradient_norm/" + players_[player], clock.position(), interval_.norm(player));
+    line["loss"][players_[player]] = recent_.loss(player);
+    line["gradient_norm"][players_[player]] = recent_.norm(player);
+    events_.scalar("loss/" + players_[player], clock.position(), recent_.loss(player));
+    events_.scalar("gradient_norm/" + players_[player], clock.position(), recent_.norm(player));
   }
   events_.scalar("learning_rate", clock.position(), rate);
-  events_.scalar("images_per_second", clock.position(), interval_.images_per_second());
-  events_.scalar("waiting", clock.position(), interval_.waiting());
+  events_.scalar("images_per_second", clock.position(), recent_.images_per_second());
+  events_.scalar("waiting", clock.position(), recent_.waiting());
   write_line(clock, std::move(line));
-  recent_ = std::exchange(interval_, {});
 }
 
 void Report::held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss) {
@@ -139,7 +138,6 @@ void Report::status(const Clock& clock, const std::string& state) {
   if (shown.steps() > 0)
     for (size_t player = 0; player < players_.size(); ++player) status["loss"][players_[player]] = shown.loss(player);
   publish_file(run_dir_ / "status.json", status.dump(1) + "\n");
-  events_.flush();
 }
 
 std::string Report::progress(const Clock& clock) const {
@@ -159,9 +157,7 @@ std::string Report::progress(const Clock& clock) const {
 
 void Report::write_line(const Clock& clock, json line) {
   line.update({{"position", clock.position()}, {"step", clock.step()}, {"epoch", epoch(clock)}, {"time", now()}});
-  metrics_ << line.dump() << '\n' << std::flush;
-  if (!metrics_)
-    throw std::runtime_error(fmt::format("Cannot write {}: is the disk full?", (run_dir_ / "metrics.jsonl").string()));
+  append_whole(run_dir_ / "metrics.jsonl", line.dump() + "\n");
 }
 
 double Report::seconds_left(const Clock& clock) const {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -40,7 +39,8 @@ class Interval {
 };
 
 /// Writes what a run leaves for people and tools to look at: metrics.jsonl (docs/metrics.md), events/ for TensorBoard,
-/// samples/, status.json. Prints nothing. Throws std::runtime_error when the disk refuses.
+/// samples/, status.json. Prints nothing. Throws std::runtime_error when the disk refuses; a later call
+/// tries anew.
 class Report {
  public:
   /// Goes on at `clock`: lines, events and samples beyond it are removed, so that every file stays in order.
@@ -73,7 +73,6 @@ class Report {
   std::vector<std::string> players_;
   uint64_t steps_per_epoch_, total_epochs_;
   EventWriter events_;
-  std::ofstream metrics_;
   Interval interval_;                    // since the last line of metrics
   Interval recent_;                      // the last whole one, for people
   std::optional<HeldOutLoss> held_out_;  // the last one

@@ -4,7 +4,6 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -54,12 +53,25 @@ TEST(Checkpoint, KeepsTheNewestOnesOnly) {
   const TemporaryFolder run;
   for (const uint64_t position : {8, 16, 24, 32}) save_checkpoint(run.path(), position, snapshot_at(position));
   fs::create_directories(run / "positions/000000000040.partial");
-  prune_checkpoints(run.path(), 2);
+  prune_checkpoints(run.path(), 32, 2);
   EXPECT_EQ(list_checkpoints(run.path()),
             (std::vector<fs::path>{checkpoint_folder(run.path(), 24), checkpoint_folder(run.path(), 32)}));
   EXPECT_FALSE(fs::exists(run / "positions/000000000040.partial"));
-  prune_checkpoints(run.path(), 0);
+  prune_checkpoints(run.path(), 32, 0);
   EXPECT_EQ(list_checkpoints(run.path()).size(), 1U) << "the last one always stays";
+}
+
+TEST(Checkpoint, KeepsTheOneJustSavedBeforeADamagedOne) {
+  const TemporaryFolder run;
+  for (const uint64_t position : {12, 24}) save_checkpoint(run.path(), position, snapshot_at(position));
+  damage(checkpoint_folder(run.path(), 24) / "model.safetensors");
+  save_checkpoint(run.path(), 16, snapshot_at(16));  // a run that went on from 12 and was stopped
+  prune_checkpoints(run.path(), 16, 1);
+  std::vector<std::string> warnings;
+  const auto newest = newest_checkpoint(run.path(), warnings);
+  ASSERT_TRUE(newest);
+  EXPECT_EQ(newest->position, 16U);
+  EXPECT_FALSE(fs::exists(checkpoint_folder(run.path(), 12))) << "only one is kept";
 }
 
 TEST(Checkpoint, FallsBackWhenTheNewestIsDamaged) {
@@ -74,26 +86,6 @@ TEST(Checkpoint, FallsBackWhenTheNewestIsDamaged) {
     EXPECT_EQ(folder.warnings.size(), 1U) << file;
   }
 }
-
-/// While it lives, no file may grow past `bytes`: a disk that is full, as far as a writer can tell.
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit{bytes, before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    signal(SIGXFSZ, handler_);
-  }
-  FullDisk(const FullDisk&) = delete;
-  FullDisk& operator=(const FullDisk&) = delete;
-
- private:
-  rlimit before_{};
-  sighandler_t handler_;
-};
 
 TEST(Checkpoint, LeavesTheOldOneWhenTheDiskIsFull) {
   const TemporaryFolder run;
@@ -116,7 +108,7 @@ TEST(Checkpoint, LeavesTheOldOneWhenTheDiskIsFull) {
 [[noreturn]] void save_forever(const fs::path& run_dir, uint64_t position) {
   for (;; position += 8) {
     save_checkpoint(run_dir, position, snapshot_at(position));
-    prune_checkpoints(run_dir, 2);
+    prune_checkpoints(run_dir, position, 2);
   }
 }
 
@@ -132,7 +124,8 @@ TEST(Checkpoint, SurvivesKillsWhileSaving) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) save_forever(run.path(), last);  // replaces the newest one first
-    std::this_thread::sleep_for(std::chrono::microseconds(random_below(20'000 * (idle + 1), 1, round, Purpose::kNoise)));
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(random_below(20'000 * (idle + 1), 1, round, Purpose::kNoise)));
     kill(child, SIGKILL);
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);

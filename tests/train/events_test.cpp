@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 /// A Python that has the tensorboard package; empty: none was found.
 std::string python() {
-  const char* chosen = std::getenv("ATELIER_PYTHON");
-  return chosen ? chosen : ATELIER_PYTHON;
+  const char* chosen = std::getenv("TEST_PYTHON");
+  return chosen ? chosen : TEST_PYTHON;
 }
 
 class Events : public testing::Test {

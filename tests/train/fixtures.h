@@ -2,7 +2,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <signal.h>
 #include <string>
+#include <sys/resource.h>
 #include <torch/torch.h>
 #include <vector>
 
@@ -26,6 +28,26 @@ class TemporaryFolder {
 
  private:
   std::filesystem::path path_;
+};
+
+/// While it lives, no file may grow past `bytes`: a disk that is full, as far as a writer can tell.
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) : handler_(signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    signal(SIGXFSZ, handler_);
+  }
+  FullDisk(const FullDisk&) = delete;
+  FullDisk& operator=(const FullDisk&) = delete;
+
+ private:
+  rlimit before_{};
+  sighandler_t handler_;
 };
 
 /// Two players that fit lines to the brightness of an image: enough of an Objective to drive a trainer.

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <signal.h>
 #include <spawn.h>
+#include <sstream>
 #include <sys/wait.h>
 #include <thread>
 
@@ -70,6 +71,7 @@ class Process {
 class Training : public testing::Test {
  protected:
   static constexpr int kRows = 10;
+  static constexpr uint64_t kEpoch = 12;  // positions
 
   Training() {
     std::ofstream list(folder_ / "list.csv");
@@ -145,18 +147,19 @@ class TrainingOfEachKind : public Training, public testing::WithParamInterface<s
 
 TEST_P(TrainingOfEachKind, EndsInTheSameBytesHoweverOftenItIsStopped) {
   const fs::path straight = folder_ / "straight", stopped = folder_ / "stopped";
-  // Four legs: two Ctrl-C, a kill -9, and one more. A leg ends at any step; the next one is a new process.
-  size_t wanted = 0;
+  // Four legs: Ctrl-C, kill -9, and twice Ctrl-C. A leg ends at any step; the next one is a new process.
   for (const int signal : {SIGINT, SIGKILL, SIGINT, SIGINT}) {
     Process leg(arguments(stopped, GetParam()), folder_ / "log");
-    wanted = list_checkpoints(stopped).size() + 2;
-    ASSERT_TRUE(wait_for_checkpoints(leg, stopped, wanted)) << leg.log();
+    ASSERT_TRUE(wait_for_checkpoints(leg, stopped, list_checkpoints(stopped).size() + 2)) << leg.log();
     leg.send(signal);
     ASSERT_EQ(leg.wait(), signal == SIGINT ? 130 : -SIGKILL) << leg.log();
   }
+  // One leg that saves at the last end of an epoch that those four came to, and at all before.
+  auto reached = list_checkpoints(stopped);
+  while (verify_checkpoint(reached.back()).position % kEpoch != 0) reached.pop_back();
   Process whole(arguments(straight, GetParam()), folder_ / "log");
-  const fs::path last = list_checkpoints(stopped).at(wanted - 1);  // the end of an epoch in both
-  while (whole.running() && !fs::exists(straight / "positions" / last.filename())) std::this_thread::sleep_for(5ms);
+  while (whole.running() && !fs::exists(straight / "positions" / reached.back().filename()))
+    std::this_thread::sleep_for(5ms);
   whole.send(SIGINT);
   ASSERT_EQ(whole.wait(), 130) << whole.log();
 
@@ -208,6 +211,47 @@ TEST_F(Training, RefusesToResumeWhatIsNotThereOrNotTheSame) {
   EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.resume", "never"}}), &log), 2) << log;
   EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"seed", "5"}}), &log), 2) << log;
   EXPECT_THAT(log, HasSubstr("seed was 0 and is 5 now"));
+}
+
+TEST_F(Training, RefusesToBeOneOfManyProcesses) {
+  setenv("WORLD_SIZE", "4", 1);
+  std::string log;
+  EXPECT_EQ(run(arguments(folder_ / "run", "diffusion"), &log), 2);
+  unsetenv("WORLD_SIZE");
+  EXPECT_THAT(log, HasSubstr("WORLD_SIZE is 4"));
+}
+
+TEST_F(Training, SaysThatItFailedWhenItDiverges) {
+  const fs::path run_dir = folder_ / "run";
+  std::string log;
+  EXPECT_EQ(run(arguments(run_dir, "diffusion",
+                          {{"train.learning_rate", "1"},
+                           {"train.warmup", "0"},
+                           {"train.precision", "float16"},
+                           {"train.steps_per_epoch", "1000"}}),
+                &log),
+            1);
+  EXPECT_THAT(log, HasSubstr("Training has diverged"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(run_dir / "status.json"))["state"], "failed");
+  EXPECT_TRUE(list_checkpoints(run_dir).empty()) << "what diverged is not saved";
+}
+
+TEST_F(Training, TakesAShortStepWithTheDiffusionPreset) {
+  const fs::path run_dir = folder_ / "run";
+  std::string log;
+  ASSERT_EQ(run({"--config", "furniture-32", "--data.list", folder_ / "list.csv", "--data.threads", "1",
+                 "--train.epochs", "1", "--train.steps_per_epoch", "2", "--train.batch_size", "2", "--train.device",
+                 "cpu", "--train.threads", "1", "--train.run_dir", run_dir},
+                &log),
+            0)
+      << log;
+  std::istringstream metrics(read_file(run_dir / "metrics.jsonl"));
+  std::string first;
+  std::getline(metrics, first);
+  const auto line = nlohmann::json::parse(first);
+  EXPECT_EQ(line["steps"], 2);
+  ASSERT_TRUE(line["loss"]["denoiser"].is_number()) << first << " (JSON has no number that is not finite)";
+  EXPECT_GT(line["loss"]["denoiser"], 0);
 }
 
 TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {

@@ -1,5 +1,6 @@
 #include "train/report.h"
 
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sstream>
@@ -69,6 +70,32 @@ TEST(Report, StaysInOrderWhenARunGoesBack) {
   for (const auto& line : metrics_of(run.path())) steps.push_back(line["step"]);
   EXPECT_THAT(steps, testing::ElementsAre(10, 20)) << "the line of step 20 is written anew";
   EXPECT_EQ(metrics_of(run.path())[1]["steps"], 5);
+}
+
+TEST(Report, GoesOnAfterADiskThatWasFull) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  Report report(run.path(), kPlayers, clock, 100);
+  report_steps(report, clock, 10);
+  const auto events = run / "events/events.out.tfevents.000000000000.atelier";
+  const std::string events_before = read_file(events);
+  report_steps(report, clock, 9);
+  {
+    const FullDisk full(events_before.size() + 20);  // room for half a record
+    EXPECT_THROW(report_steps(report, clock, 1), std::runtime_error);
+  }
+  EXPECT_EQ(read_file(events), events_before);
+  const std::string metrics_before = read_file(run / "metrics.jsonl");
+  {
+    const FullDisk full(metrics_before.size() + 20);
+    EXPECT_THROW(report.held_out(clock, "L1", {0.125, 0.25}), std::runtime_error);
+  }
+  EXPECT_EQ(read_file(run / "metrics.jsonl"), metrics_before);
+  report_steps(report, clock, 10);
+  const auto metrics = metrics_of(run.path());
+  ASSERT_EQ(metrics.size(), 2U);
+  EXPECT_EQ(metrics[1]["step"], 30);
+  EXPECT_EQ(metrics[1]["steps"], 10) << "the steps whose line was lost are not counted again";
 }
 
 TEST(Report, TellsHowFarARunIs) {

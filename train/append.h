@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+namespace atelier {
+
+/// Adds `bytes` to the end of a file, which it makes where there is none. All of them or nothing: what a full disk took
+/// of them is cut off again, so that a later try does not follow half a record. Throws std::runtime_error when the disk
+/// refuses.
+void append_whole(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace atelier
