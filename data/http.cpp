@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include <stop_token>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "data/curl_handle.h"
@@ -23,8 +25,7 @@ namespace {
 
 constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
 
-/// Memory or file descriptors have run out, or the loop is misused: nothing that another attempt mends. Leaving the
-/// loop's thread by an exception ends the process with this sentence.
+/// Memory or file descriptors have run out: nothing that another attempt mends.
 void check(CURLMcode code) {
   if (code != CURLM_OK) throw std::runtime_error(fmt::format("libcurl's loop failed: {}", curl_multi_strerror(code)));
 }
@@ -70,7 +71,7 @@ class HttpSource::Loop {
   HttpCounts counts() const { return {heads_, gets_, bytes_, connections_}; }
 
  private:
-  void run(const std::stop_token& stop) {
+  void run(const std::stop_token& stop) try {
     block_signals();
     const std::stop_callback wake(stop, [this] { curl_multi_wakeup(multi_.get()); });
     while (!stop.stop_requested()) {
@@ -81,6 +82,8 @@ class HttpSource::Loop {
       end_transfers(stop);
       check(curl_multi_poll(multi_.get(), nullptr, 0, kPollLimit, nullptr));
     }
+  } catch (const std::exception&) {
+    handler_({.body = std::current_exception()});
   }
 
   /// Web requests to the queue; local files and bad URLs are answered on the spot.
@@ -99,7 +102,11 @@ class HttpSource::Loop {
       }
       Url& url = std::get<Url>(parsed);
       if (url.local) {
-        handler_({request.ticket, read_local_file(url.target, limits_.max_bytes)});
+        std::visit(
+            [&](auto&& body) {
+              handler_({request.ticket, std::forward<decltype(body)>(body)});
+            },
+            read_local_file(url.target, limits_.max_bytes));
       } else {
         waiting_.push({std::move(request), std::move(url)});
       }

@@ -106,6 +106,7 @@ void Pipeline::wait_for_events() {
 }
 
 void Pipeline::handle(Answer answer) {
+  if (const auto* end = std::get_if<std::exception_ptr>(&answer.body)) std::rethrow_exception(*end);
   Flight& asked = flight(answer.ticket / kParts);
   const auto part = static_cast<Part>(answer.ticket % kParts);
   --transfers_;

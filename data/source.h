@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 #include <variant>
@@ -17,10 +18,11 @@ struct Request {
   std::string url;      ///< http://, https://, file:// or a path
 };
 
-/// The answer: the whole body, or why there is none.
+/// The answer: the whole body, why there is none, or what ended the source itself: then no answer follows, and the
+/// ticket means nothing.
 struct Answer {
   uint64_t ticket = 0;
-  std::variant<std::vector<std::byte>, Failure> body;
+  std::variant<std::vector<std::byte>, Failure, std::exception_ptr> body;
 };
 
 /// The seam to wherever bytes are: one attempt each, no retries (the stream decides about those), no order.

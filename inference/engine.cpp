@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <thread>
 #include <torch/torch.h>
 
 #include "images/transform.h"
 #include "models/checkpoint.h"
+#include "models/device.h"
 #include "models/objective.h"
 #include "models/weights.h"
 
@@ -16,14 +16,8 @@ namespace atelier {
 namespace {
 
 torch::Device choose_device(Device wanted) {
-  const bool has_cuda = torch::cuda::is_available();
-  if (wanted == Device::kCuda && !has_cuda)
-    throw std::invalid_argument("generate.device cannot be cuda: LibTorch finds no GPU here, so take auto or cpu.");
-  return has_cuda && wanted != Device::kCpu ? torch::kCUDA : torch::kCPU;
-}
-
-int choose_threads(int wanted) {
-  return wanted > 0 ? wanted : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  if (wanted == Device::kAuto) return any_device();
+  return wanted == Device::kCuda ? cuda_device("generate.device") : torch::kCPU;
 }
 
 /// The SHA-256 of `file` as the checkpoint's seal has it.
@@ -98,9 +92,7 @@ std::optional<Rgb> color_of(const torch::Tensor& colors) {
 Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings) {
   if (config.checkpoint.empty())
     throw std::invalid_argument("Which model? Give --checkpoint DIR: a run folder, or one position's folder in it.");
-  at::set_num_threads(choose_threads(config.threads));
-  at::globalContext().setBenchmarkCuDNN(false);  // the same algorithm every time, so the same bytes
-  at::globalContext().setDeterministicCuDNN(true);
+  fix_arithmetic(choose_threads(config.threads));
   const torch::Device device = choose_device(config.device);
   const Checkpoint checkpoint = open_checkpoint(config.checkpoint, warnings);
   const std::string file = config.average ? "ema.safetensors" : "model.safetensors";

@@ -255,6 +255,7 @@ int train(const Invocation& invocation) {
 
   Trainer trainer(*objective, config, state);
   plan.order.window = state.choices.window;
+  const StreamPlan first_rows = plan;
   plan.start.position = state.clock.position();
   if (folder.newest) {
     trainer.load(folder.newest->folder);
@@ -264,8 +265,7 @@ int train(const Invocation& invocation) {
   const Examples held_out = fetch_held_out(config, manifest, console, invocation.stop);
   if (!held_out.positions.empty()) console.say(fmt::format("{} held-out samples", held_out.positions.size()));
   const bool needs_rows = held_out.positions.empty() && objective->spec().condition != "none";
-  const Examples shown =
-      needs_rows ? fetch_examples(config, plan_stream(config, manifest), kGridRows, invocation.stop) : held_out;
+  const Examples shown = needs_rows ? fetch_examples(config, first_rows, kGridRows, invocation.stop) : held_out;
   if (invocation.stop.stop_requested()) return kInterrupted;
 
   publish_file(folder.path / "config.yaml", to_yaml(invocation.settings));

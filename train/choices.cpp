@@ -4,10 +4,15 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "train/device.h"
+#include "models/device.h"
 
 namespace atelier {
 namespace {
+
+torch::Device choose_device(Device wanted) {
+  if (wanted == Device::kAuto) return any_device();
+  return wanted == Device::kCuda ? cuda_device("train.device") : torch::kCPU;
+}
 
 /// The saved device while nobody asks for another and it is still there.
 torch::Device keep_device(Device wanted, torch::Device saved) {

@@ -123,7 +123,8 @@ json to_json(const RunState& state) {
                {"choices", state.choices},
                {"settings", state.settings},
                {"scalers", state.scalers},
-               {"skipped", state.skipped}});
+               {"skipped", state.skipped},
+               {"skips_in_a_row", state.skips_in_a_row}});
   return json;
 }
 
@@ -133,7 +134,8 @@ RunState run_state_from_json(const json& json) try {
           .choices = json.at("choices").get<Choices>(),
           .settings = json.at("settings"),
           .scalers = json.at("scalers"),
-          .skipped = json.at("skipped")};
+          .skipped = json.at("skipped"),
+          .skips_in_a_row = json.at("skips_in_a_row")};
 } catch (const nlohmann::json::exception& error) {
   throw std::invalid_argument(std::string("The run's state.json cannot be read: ") + error.what() + ".");
 }

@@ -27,6 +27,7 @@ struct RunState {
   nlohmann::json settings;                            ///< key -> text, of seed, data, model and train
   nlohmann::json scalers = nlohmann::json::object();  ///< player -> GradientScaler::state()
   uint64_t skipped = 0;                               ///< updates left out because something was not finite
+  uint64_t skips_in_a_row = 0;                        ///< steps with such updates up to the last one
 };
 
 /// The first start. `window` is the shuffle's.

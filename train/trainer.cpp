@@ -48,12 +48,12 @@ StepResult Trainer::step(const Examples& examples) {
 
 void Trainer::count_skips(uint64_t skipped) {
   state_.skipped += skipped;
-  skips_in_a_row_ = skipped > 0 ? skips_in_a_row_ + 1 : 0;
-  if (skips_in_a_row_ > kMostSkips)
+  state_.skips_in_a_row = skipped > 0 ? state_.skips_in_a_row + 1 : 0;
+  if (state_.skips_in_a_row > kMostSkips)
     throw std::runtime_error(fmt::format(
         "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}. Lower "
         "train.learning_rate or set train.precision to float32, and resume.",
-        skips_in_a_row_, clock().step()));
+        state_.skips_in_a_row, clock().step()));
 }
 
 Snapshot Trainer::snapshot(const std::string& verdicts) const {

@@ -57,7 +57,6 @@ class Trainer {
   std::vector<Player> players_;
   std::vector<Optimizer> optimizers_;  // parallel to players_
   std::vector<Average> averages_;      // of the averaged players
-  uint64_t skips_in_a_row_ = 0;
 };
 
 }  // namespace atelier

@@ -11,7 +11,6 @@
 #include <string>
 #include <thread>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "data/source.h"
@@ -22,7 +21,7 @@ namespace atelier::test {
 /// The web of a test: what each url answers, and what was asked. Shared by every source made from it.
 class FakeWeb {
  public:
-  using Body = std::variant<std::vector<std::byte>, Failure>;
+  using Body = decltype(Answer::body);
   /// Called on the source's thread. `time` counts the requests for this url from 1.
   using Reply = std::function<Body(const std::string& url, int time)>;
 

@@ -41,6 +41,17 @@ inline void append(std::vector<Sample>& samples, const Batch& batch) {
   }
 }
 
+/// A web on which some rows are gone, one is no image, and some fail once.
+inline FakeWeb::Body flawed(const std::string& address, int time) {
+  const uint64_t row = std::stoull(address.substr(12));
+  if (row % 7 == 3) return Failure{.fault = Fault::kHttpStatus, .detail = "HTTP 404"};
+  if (row == 5) return std::vector<std::byte>(100, std::byte{'<'});
+  if (row % 11 == 0 && time == 1) return Failure{.fault = Fault::kTimeout, .detail = "slow", .transient = true};
+  Image image(24, 20);
+  for (size_t i = 0; i < image.rgb.size() / 2; ++i) image.rgb[i] = static_cast<uint8_t>(row * 7 + i % 3 * 40);
+  return encode_png(image);
+}
+
 /// A list of `rows` different small pictures on a fake web. Row i is http://fake/i.png, label "even" or "odd".
 class StreamTest : public ::testing::Test {
  protected:

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/train/fixtures.h"
-#include "train/device.h"
+#include "models/device.h"
 
 namespace atelier {
 namespace {

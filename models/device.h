@@ -1,16 +1,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <torch/torch.h>
 
-#include "configs/config.h"
-
-/// The processor that a run computes on.
+/// The processor that networks run on.
 namespace atelier {
 
-/// The device that is asked for; `auto` is CUDA where there is one. Throws std::invalid_argument when cuda is asked for
-/// and this LibTorch or this machine has none.
-torch::Device choose_device(Device wanted);
+/// CUDA where there is one, else the CPU.
+torch::Device any_device();
+
+/// CUDA. Throws std::invalid_argument, which names the `setting` that asked, when this LibTorch or this machine has
+/// none.
+torch::Device cuda_device(std::string_view setting);
 
 /// `wanted`, or one a core for 0.
 int choose_threads(int wanted);

@@ -1,4 +1,4 @@
-#include "train/device.h"
+#include "models/device.h"
 
 #include <ATen/Version.h>
 #include <algorithm>
@@ -9,12 +9,13 @@
 
 namespace atelier {
 
-torch::Device choose_device(Device wanted) {
-  if (wanted == Device::kCpu) return torch::kCPU;
-  if (torch::cuda::is_available()) return torch::Device(torch::kCUDA, 0);
-  if (wanted == Device::kCuda)
-    throw std::invalid_argument("train.device is cuda, but LibTorch finds no CUDA device here: use auto or cpu.");
-  return torch::kCPU;
+torch::Device any_device() { return torch::cuda::is_available() ? torch::Device(torch::kCUDA, 0) : torch::kCPU; }
+
+torch::Device cuda_device(std::string_view setting) {
+  if (!torch::cuda::is_available())
+    throw std::invalid_argument(
+        fmt::format("{} cannot be cuda: LibTorch finds no CUDA device here, so take auto or cpu.", setting));
+  return any_device();
 }
 
 int choose_threads(int wanted) {
