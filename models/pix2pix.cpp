@@ -81,32 +81,31 @@ torch::Tensor DownImpl::forward(const torch::Tensor& x, const torch::Tensor& ste
   return norm ? norm(y, steering) : y;
 }
 
-UpImpl::UpImpl(int64_t in, int64_t out)
-    : conv(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 3).padding(1)))),
+UpImpl::UpImpl(int64_t in, int64_t partner, int64_t out)
+    : conv(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in + partner, out, 3).padding(1)))),
       norm(register_module("norm", SteeredNorm(out))) {}
 
-torch::Tensor UpImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
-  const torch::Tensor large = at::upsample_nearest2d(torch::relu(x), {2 * x.size(2), 2 * x.size(3)});
-  return norm(conv(large), steering);
+torch::Tensor UpImpl::forward(const torch::Tensor& x, const torch::Tensor& partner, const torch::Tensor& steering) {
+  const torch::Tensor large = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+  return norm(conv(torch::cat({large, partner}, 1)), steering);
 }
 
 GeneratorImpl::GeneratorImpl(const ModelSpec& spec)
     : steering(register_module("steering", Steering(label_count(spec)))),
       palette(register_module("palette", Palette(label_count(spec)))),
-      output(register_module(
-          "output",
-          torch::nn::Conv2d(torch::nn::Conv2dOptions(spec.channels + input_channels(spec), 3, 3).padding(1)))) {
+      output(register_module("output", torch::nn::Conv2d(torch::nn::Conv2dOptions(spec.channels, 3, 3).padding(1)))) {
   check(spec);
   const auto width = [&](int level) { return spec.channels * std::min(int64_t{1} << level, kMostWidening); };
-  int64_t channels = input_channels(spec);
+  std::vector<int64_t> partners{input_channels(spec)};  // their channels, outermost first
   for (int level = 0; level < spec.levels; ++level) {
-    encoder.emplace_back(channels, width(level), level > 0 && spec.image_size >> (level + 1) > 1);
-    channels = width(level);
+    encoder.emplace_back(partners.back(), width(level), level > 0 && spec.image_size >> (level + 1) > 1);
+    partners.push_back(width(level));
   }
+  int64_t channels = partners.back();
   for (int level = spec.levels - 1; level >= 0; --level) {
     const int64_t out = width(std::max(level - 1, 0));
-    decoder.emplace_back(channels, out);
-    channels = 2 * out;  // with the partner on the way down
+    decoder.emplace_back(channels, partners[static_cast<size_t>(level)], out);
+    channels = out;
   }
   register_module("encoder", as_list(encoder));
   register_module("decoder", as_list(decoder));
@@ -115,16 +114,14 @@ GeneratorImpl::GeneratorImpl(const ModelSpec& spec)
 torch::Tensor GeneratorImpl::forward(const Inputs& inputs, const Dropout& dropout) {
   const torch::Tensor steer = steering(inputs);
   torch::Tensor x = planes(inputs.conditions, steer);
-  std::vector<torch::Tensor> partners{x};  // of the steps up, outermost first
-  for (size_t level = 0; level < encoder.size(); ++level) {
-    x = encoder[level](level == 0 ? x : leaky(x), steer);
-    if (level + 1 < encoder.size()) partners.push_back(x);
+  std::vector<torch::Tensor> partners;  // of the steps up, outermost first
+  for (Down& down : encoder) {
+    partners.push_back(x);
+    x = leaky(down(x, steer));
   }
   for (size_t i = 0; i < decoder.size(); ++i) {
-    const bool last = i + 1 == decoder.size();
-    x = decoder[i](x, steer);
-    if (i < kDropoutLayers && !last) x = dropout(x, static_cast<uint32_t>(i));
-    x = torch::cat({last ? torch::relu(x) : x, partners.back()}, 1);
+    x = torch::relu(decoder[i](x, partners.back(), steer));
+    if (i < kDropoutLayers) x = dropout(x, static_cast<uint32_t>(i));
     partners.pop_back();
   }
   return torch::tanh(output(x));

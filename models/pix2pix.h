@@ -50,11 +50,12 @@ struct DownImpl : torch::nn::Module {
 };
 TORCH_MODULE(Down);
 
-/// A step of the generator up: the side doubles. ReLU, every pixel four times, 3x3 convolution, normalisation. The paper's
-/// transposed convolution leaves a checkerboard in the picture (Odena et al. 2016); this does not.
+/// A step of the generator up: the side doubles. Every pixel four times, the partner of that side beside it, 3x3
+/// convolution, normalisation. The paper's transposed convolution leaves a checkerboard in the picture (Odena et al.
+/// 2016); this does not.
 struct UpImpl : torch::nn::Module {
-  UpImpl(int64_t in, int64_t out);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
+  UpImpl(int64_t in, int64_t partner, int64_t out);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& partner, const torch::Tensor& steering);
 
   torch::nn::Conv2d conv;
   SteeredNorm norm;
@@ -64,10 +65,10 @@ TORCH_MODULE(Up);
 /// The generator: a U-Net of as many steps down and up as spec.levels.
 ///
 /// Step l down works at side S / 2^(l + 1) with spec.channels * min(2^l, 8) channels. The first has no normalisation,
-/// nor has one that ends at 1x1 pixels, where the mean is all there is; leaky ReLU between them. The steps up mirror
-/// them; the innermost three have dropout, and all but the last get the output of their partner on the way down beside
-/// their own. Unlike the paper's, the last step up keeps spec.channels channels, gets the inputs beside them, and a 3x3
-/// convolution mixes both, so that the picture keeps to the sketch pixel by pixel; then tanh.
+/// nor has one that ends at 1x1 pixels, where the mean is all there is; leaky ReLU follows each. The steps up mirror
+/// them, each with the numbers of its side from the way down as partner, the last one with the inputs themselves, so
+/// that the picture keeps to the sketch pixel by pixel; ReLU follows each, and dropout the innermost three. A last 3x3
+/// convolution and tanh give the colours.
 struct GeneratorImpl : torch::nn::Module {
   /// Throws std::invalid_argument when the spec has no condition, or levels do not fit the side.
   explicit GeneratorImpl(const ModelSpec& spec);

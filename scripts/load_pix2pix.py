@@ -69,13 +69,13 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    def __init__(self, channels_in, channels_out):
+    def __init__(self, channels_in, partner, channels_out):
         super().__init__()
-        self.conv = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.conv = nn.Conv2d(channels_in + partner, channels_out, 3, padding=1)
         self.norm = SteeredNorm(channels_out)
 
-    def forward(self, x, steering):
-        return self.norm(self.conv(F.interpolate(F.relu(x), scale_factor=2)), steering)
+    def forward(self, x, partner, steering):
+        return self.norm(self.conv(torch.cat([F.interpolate(x, scale_factor=2), partner], dim=1)), steering)
 
 
 class Palette(nn.Module):
@@ -99,22 +99,21 @@ class Generator(nn.Module):
         self.encoder = nn.ModuleList(
             Down(channels, width, normed=level > 0 and spec["image_size"] >> (level + 1) > 1)
             for level, (channels, width) in enumerate(zip([inputs, *widths], widths)))
-        outs = [*reversed(widths[:-1]), widths[0]]
-        ins = [widths[-1], *(2 * width for width in outs[:-1])]
-        self.decoder = nn.ModuleList(Up(channels, out) for channels, out in zip(ins, outs))
-        self.output = nn.Conv2d(widths[0] + inputs, 3, 3, padding=1)
+        ins = [*reversed(widths)]
+        self.decoder = nn.ModuleList(
+            Up(channels, partner, out) for channels, partner, out in
+            zip(ins, [*ins[1:], inputs], [*ins[1:], widths[0]]))
+        self.output = nn.Conv2d(widths[0], 3, 3, padding=1)
 
     def forward(self, conditions, labels, colors):
         steering = self.steering(labels, colors)
         x = planes(conditions, steering)
-        partners = [x]
-        for level, down in enumerate(self.encoder):
-            x = down(F.leaky_relu(x, 0.2) if level else x, steering)
+        partners = []
+        for down in self.encoder:
             partners.append(x)
-        partners.pop()
-        for up in self.decoder[:-1]:
-            x = torch.cat([up(x, steering), partners.pop()], dim=1)
-        x = torch.cat([F.relu(self.decoder[-1](x, steering)), partners.pop()], dim=1)
+            x = F.leaky_relu(down(x, steering), 0.2)
+        for up in self.decoder:
+            x = F.relu(up(x, partners.pop(), steering))
         return torch.tanh(self.output(x))
 
 

@@ -270,7 +270,6 @@ TEST(Pix2Pix, RefusesASpecThatCannotBeBuilt) {
 
 TEST(Pix2Pix, LearnsAFewPairsByHeart) {
   ModelSpec spec = tiny();
-  spec.channels = 4;
   spec.levels = 3;
   spec.dropout = 0;
   const auto objective = make_pix2pix(spec, 1);
@@ -281,7 +280,7 @@ TEST(Pix2Pix, LearnsAFewPairsByHeart) {
                             torch::optim::AdamOptions(5e-3).betas({player.adam.beta1, player.adam.beta2}));
   }
   const double before = objective->held_out_loss(examples, 7).mean().item<double>();
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < 120; ++step) {
     for (size_t player = 0; player < optimizers.size(); ++player) {
       optimizers[player].zero_grad();
       objective->loss(player, examples, 7).mean().backward();
