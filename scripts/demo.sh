@@ -69,7 +69,7 @@ CONF
   exit 1
 }
 
-scripts/setup.sh
+scripts/setup.sh release programs
 BIN=build/release/bin
 export PATH=$PATH:/usr/sbin
 

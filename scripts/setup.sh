@@ -2,7 +2,8 @@
 # Makes a checkout ready: system packages, LibTorch, configuration, build. Run it again at any time; a second run takes
 # seconds.
 #
-#   scripts/setup.sh [PRESET]        PRESET: release (default), debug, asan, tsan, cuda
+#   scripts/setup.sh [PRESET [TARGET]]    PRESET: release (default), debug, asan, tsan, cuda
+#                                         TARGET: all (default, with the tests), programs
 #
 # LibTorch is the first of: the one that CMAKE_PREFIX_PATH or TORCH_DIR names, the active Python's torch 2.13, or torch
 # 2.13.0 installed into .venv inside the checkout. System packages are installed when this user may do so, else the one
@@ -11,6 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PRESET=${1:-release}
+TARGET=${2:-all}
 TORCH_VERSION=2.13.0
 PACKAGES=(
   build-essential ccache cmake git ninja-build pkg-config python3 python3-venv
@@ -70,5 +72,5 @@ if [[ ! -e build/$PRESET/build.ninja ]] || ! grep -qxF "TORCH_DIR:UNINITIALIZED=
   say "Configuring build/$PRESET with the LibTorch of $torch"
   cmake --preset "$PRESET" "-DTORCH_DIR=$torch" >/dev/null
 fi
-say "Building build/$PRESET"
-cmake --build --preset "$PRESET"
+say "Building build/$PRESET ($TARGET)"
+cmake --build --preset "$PRESET" --target "$TARGET"
