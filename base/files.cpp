@@ -63,6 +63,18 @@ void write_all(const Descriptor& file, std::string_view bytes, const fs::path& p
   }
 }
 
+/// A plain rename cannot replace a folder that is not empty; an exchange can, in one step. Where the file system knows
+/// no exchange, such as NFS, `target` is missing for a moment; what was there is never lost.
+void exchange(const fs::path& partial, const fs::path& target) {
+  if (renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), RENAME_EXCHANGE) == 0) return;
+  if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP) fail("cannot publish " + target.string());
+  const fs::path aside = beside(target, ".replaced.partial");
+  fs::remove_all(aside);
+  fs::rename(target, aside);
+  fs::rename(partial, target);
+  fs::rename(aside, partial);
+}
+
 }  // namespace
 
 void publish_folder(const fs::path& target, const std::function<void(const fs::path&)>& write) {
@@ -77,10 +89,11 @@ void publish_folder(const fs::path& target, const std::function<void(const fs::p
     fs::remove_all(partial, ignored);
     throw;
   }
-  // A plain rename cannot replace a folder that is not empty; an exchange can, in one step.
-  const unsigned flags = fs::exists(target) ? RENAME_EXCHANGE : 0;
-  if (renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, target.c_str(), flags) != 0)
-    fail("cannot publish " + target.string());
+  if (fs::exists(target)) {
+    exchange(partial, target);
+  } else {
+    fs::rename(partial, target);
+  }
   sync_path(parent_of(target));
   fs::remove_all(partial);
 }

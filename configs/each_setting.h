@@ -44,7 +44,7 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});
   visit(Setting{"data.threads", "", "threads that decode; 0: one a core"}, data.threads, Integer{0, 1024});
-  visit(Setting{"data.memory", "bytes", "images in flight: encoded, decoded and batched"}, data.memory,
+  visit(Setting{"data.memory", "bytes", "encoded images and batches in flight"}, data.memory,
         Bytes{uint64_t{1} << 20, uint64_t{1} << 40});
   visit(Setting{"data.head_timeout", "seconds", "a HEAD, start to end"}, data.head_timeout, Number{0.1, 3600});
   visit(Setting{"data.get_timeout", "seconds", "a GET, start to last byte"}, data.get_timeout, Number{0.1, 3600});

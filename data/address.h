@@ -10,6 +10,9 @@ namespace atelier {
 /// is judged as the IPv4 address it carries. Unknown families are not public.
 bool is_public(const sockaddr& address, socklen_t length);
 
+/// Any address at all: for lists on the user's own machines.
+inline bool is_any(const sockaddr&, socklen_t) { return true; }
+
 /// The address in text, for messages: "127.0.0.1", "::1".
 std::string address_text(const sockaddr& address, socklen_t length);
 

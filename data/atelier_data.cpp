@@ -13,7 +13,6 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <sys/ioctl.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "configs/console.h"
 #include "configs/program.h"
 #include "data/manifest.h"
 #include "data/progress.h"
@@ -52,7 +52,7 @@ const Program kProgram{.name = "atelier-data",
                            "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
                            "labels LIST counts the rows of each label. LIST is the setting data.list.\n"};
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 /// Thrown when whoever reads stdout has had enough; ends the program quietly.
 struct ReaderGone {};
@@ -69,7 +69,8 @@ std::optional<uint64_t> number_flag(const Invocation& invocation, const std::str
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
-    throw std::invalid_argument(fmt::format("--{} takes a whole number from 0 on, not \"{}\"", name, *text));
+    throw std::invalid_argument(
+        fmt::format("--{} takes a whole number from 0 to {}, not \"{}\"", name, kMaxSeed, *text));
   }
   return number;
 }
@@ -81,41 +82,28 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
   return passes * entries;
 }
 
-/// Shows how a stream is doing on stderr while another thread takes its batches: one live line on a terminal, else a
-/// line every ten seconds.
+/// Shows how a stream is doing on stderr while another thread takes its batches.
 class Meter {
  public:
   Meter(const Stream& stream, uint64_t total)
       : stream_(stream), total_(total), thread_([this](std::stop_token stop) { run(stop); }) {}
 
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  double seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
 
  private:
   void run(std::stop_token stop) {
-    const bool live = ::isatty(STDERR_FILENO) == 1;
-    const auto interval = live ? std::chrono::milliseconds(200) : std::chrono::milliseconds(10'000);
+    Console console;
     std::mutex mutex;
     std::condition_variable_any stopped;
     std::unique_lock lock(mutex);
-    while (!stopped.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
-      const std::string line = progress_line(stream_.report(), seconds(), total_);
-      if (live) {
-        fmt::print(stderr, "\r{:.{}}\x1b[K", line, columns());
-      } else {
-        fmt::print(stderr, "{}\n", line);
-      }
-    }
-    if (live) fmt::print(stderr, "\r\x1b[K");
-  }
-  static size_t columns() {
-    winsize size{};
-    const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
-    return known ? size.ws_col - size_t{1} : 79;
+    while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(100), [&] { return stop.stop_requested(); }))
+      if (console.progress_due()) console.progress(progress_line(stream_.report(), seconds(), total_));
+    console.clear();
   }
 
   const Stream& stream_;
   const uint64_t total_;
-  const Clock::time_point begin_ = Clock::now();
+  const SteadyClock::time_point begin_ = SteadyClock::now();
   std::jthread thread_;
 };
 

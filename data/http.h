@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "data/address.h"
 #include "data/source.h"
 
 namespace atelier {
@@ -14,7 +15,7 @@ struct HttpLimits {
   double get_timeout = 30;          ///< seconds for a GET, start to last byte
   double connect_timeout = 10;      ///< seconds to connect, TLS included
   int connections = 32;             ///< transfers at once
-  bool allow_private = false;
+  bool (*may_connect)(const sockaddr&, socklen_t) = is_public;
   static constexpr int kMaxRedirects = 5;
   static constexpr int kPerHost = 16;              ///< connections to one host and port at once
   static constexpr long kMaxHeaderBytes = 65'536;  ///< of all headers of a HEAD or a GET, redirects included

@@ -50,7 +50,7 @@ Pipeline::~Pipeline() {
   inbox_.push(Wake{});
 }
 
-std::optional<Delivery> Pipeline::next(std::stop_token stop) {
+std::optional<Delivery> Pipeline::next(std::stop_token stop, SteadyClock::time_point until) {
   while (!stop.stop_requested()) {
     const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
     if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {
@@ -59,6 +59,7 @@ std::optional<Delivery> Pipeline::next(std::stop_token stop) {
       return delivery;
     }
     if (over) std::rethrow_exception(error_);
+    if (SteadyClock::now() >= until) break;
   }
   return std::nullopt;
 }
@@ -95,11 +96,11 @@ void Pipeline::run() {
 }
 
 void Pipeline::wait_for_events() {
-  auto until = Clock::now() + std::chrono::minutes(1);
+  auto until = SteadyClock::now() + std::chrono::minutes(1);
   if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
   if (const auto end = reachability_.end()) until = std::min(until, *end);
-  auto event = inbox_.pop_for(until - Clock::now());
-  stage_clock_.tick(Clock::now(), activity_);
+  auto event = inbox_.pop_for(until - SteadyClock::now());
+  stage_clock_.tick(SteadyClock::now(), activity_);
   for (; event; event = inbox_.try_pop()) {
     std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
   }
@@ -113,13 +114,13 @@ void Pipeline::handle(Answer answer) {
   release(asked, settings_.max_image_size);
   if (auto* failure = std::get_if<Failure>(&answer.body)) {
     ++counts_.failures.at(static_cast<size_t>(failure->fault));
-    if (is_unreachable(failure->fault)) reachability_.note_unreachable(Clock::now());
-    if (is_answer(failure->fault)) reachability_.note_answer(Clock::now());
+    if (is_unreachable(failure->fault)) reachability_.note_unreachable(SteadyClock::now());
+    if (is_answer(failure->fault)) reachability_.note_answer(SteadyClock::now());
     const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient);
     if (part != Part::kProbe && is_worse) asked.failure = std::move(*failure);
   } else {
     auto& bytes = std::get<std::vector<std::byte>>(answer.body);
-    reachability_.note_answer(Clock::now());
+    reachability_.note_answer(SteadyClock::now());
     counts_.bytes += bytes.size();
     if (part != Part::kProbe) {
       hold(asked, bytes.size());
@@ -144,7 +145,7 @@ void Pipeline::handle(Developed developed) {
 }
 
 void Pipeline::wake_due_flights() {
-  while (!waiting_.empty() && waiting_.begin()->first <= Clock::now()) {
+  while (!waiting_.empty() && waiting_.begin()->first <= SteadyClock::now()) {
     const uint64_t index = waiting_.extract(waiting_.begin()).value().second;
     flight(index).state = Flight::State::kWanted;
     wanted_.insert(index);
@@ -192,7 +193,7 @@ void Pipeline::plan_flight() {
 }
 
 void Pipeline::submit(Flight& wanted) {
-  if (wanted.tries++ == 0) wanted.first_try = Clock::now();
+  if (wanted.tries++ == 0) wanted.first_try = SteadyClock::now();
   wanted.state = Flight::State::kFetching;
   if (recipe_.condition == Condition::kFile && !wanted.entry.condition_url) {
     ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));

@@ -41,8 +41,8 @@ class Pipeline {
   Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source);
   ~Pipeline();
 
-  /// The next batch, in order; nothing: stopped. Throws what ended the run.
-  std::optional<Delivery> next(std::stop_token stop);
+  /// The next batch, in order; nothing: stopped, or not there by `until`. Throws what ended the run.
+  std::optional<Delivery> next(std::stop_token stop, SteadyClock::time_point until);
   const StreamPlan& plan() const { return plan_; }
   /// The counts of fetching and decoding; what the consumer counts is left zero.
   StreamReport report() const;
@@ -127,7 +127,7 @@ class Pipeline {
   uint64_t planned_ = 0;        // samples so far
   uint64_t judged_ = 0;
   std::set<uint64_t> wanted_;  // to be submitted as soon as there is room, oldest first
-  std::set<std::pair<Clock::time_point, uint64_t>> waiting_;
+  std::set<std::pair<SteadyClock::time_point, uint64_t>> waiting_;
   uint64_t held_ = 0;
   uint64_t transfers_ = 0;
   int decoding_ = 0;

@@ -27,7 +27,8 @@ void Pipeline::settle(Flight& asked) {
 void Pipeline::retry_later(Flight& asked, Failure failure) {
   last_failure_ = describe(failure, asked.entry.url);
   if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
-  const double left = settings_.sample_deadline - Seconds(Clock::now() - asked.first_try).count();
+  if (asked.tries == 1) asked.first_failure = SteadyClock::now();
+  const double left = settings_.sample_deadline - Seconds(SteadyClock::now() - asked.first_failure).count();
   double delay = retry_delay(seed_, asked.position, asked.tries, failure.retry_after);
   if (left <= 0 || failure.retry_after > left) {
     // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
@@ -37,7 +38,7 @@ void Pipeline::retry_later(Flight& asked, Failure failure) {
     delay = std::min(delay, left);
   }
   asked.state = Flight::State::kWaiting;
-  waiting_.emplace(Clock::now() + to_clock(delay), asked.index);
+  waiting_.emplace(SteadyClock::now() + to_clock(delay), asked.index);
 }
 
 void Pipeline::give_up(Flight& asked, Failure failure) {
@@ -84,7 +85,7 @@ void Pipeline::judge() {
 
 void Pipeline::check_outage() {
   const auto end = reachability_.end();
-  if (!end || Clock::now() < *end) return;
+  if (!end || SteadyClock::now() < *end) return;
   finish(std::make_exception_ptr(std::runtime_error(
       fmt::format("no host could be reached for {:g} s (data.outage_limit); the last failure was {}; check the network "
                   "and the list",

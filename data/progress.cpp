@@ -24,17 +24,6 @@ double megabytes_per_second(const StreamReport& report, double seconds) {
   return rate(static_cast<double>(report.bytes) / 1e6, seconds);
 }
 
-/// "http-status 3, timeout 1", or "none".
-std::string failures_text(const StreamReport& report) {
-  std::string text;
-  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
-    if (report.failures[fault] == 0) continue;
-    if (!text.empty()) text += ", ";
-    text += fmt::format("{} {}", fault_name(static_cast<Fault>(fault)), grouped(report.failures[fault]));
-  }
-  return text.empty() ? "none" : text;
-}
-
 std::string time_left(const StreamReport& report, double seconds, uint64_t total) {
   const auto left = static_cast<uint64_t>(seconds * static_cast<double>(total - report.delivered) /
                                           static_cast<double>(report.delivered));
@@ -46,6 +35,16 @@ nlohmann::ordered_json stage_json(const StageTime& stage) {
 }
 
 }  // namespace
+
+std::string failures_text(const StreamReport& report) {
+  std::string text;
+  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
+    if (report.failures[fault] == 0) continue;
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}", fault_name(static_cast<Fault>(fault)), grouped(report.failures[fault]));
+  }
+  return text.empty() ? "none" : text;
+}
 
 std::string progress_line(const StreamReport& report, double seconds, uint64_t total) {
   std::string line = grouped(report.delivered);

@@ -12,6 +12,9 @@ namespace atelier {
 ///   total  images that will be delivered; 0: no end in sight
 std::string progress_line(const StreamReport& report, double seconds, uint64_t total);
 
+/// Failed attempts by kind: "http-status 3, timeout 1", or "none".
+std::string failures_text(const StreamReport& report);
+
 /// The end of a stream, a line a fact.
 std::string summary_text(const StreamReport& report, double seconds);
 

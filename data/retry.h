@@ -12,11 +12,11 @@
 /// When a failed transfer is tried again, and what counts as an outage.
 namespace atelier {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-inline Clock::duration to_clock(double seconds) {
-  return std::chrono::duration_cast<Clock::duration>(Seconds(seconds));
+inline SteadyClock::duration to_clock(double seconds) {
+  return std::chrono::duration_cast<SteadyClock::duration>(Seconds(seconds));
 }
 
 /// Seconds before try `tries` + 1: uniform in [0, 0.5 * 2^(tries - 1)], at most [0, 30] ("full jitter", Brooker 2015),
@@ -42,24 +42,24 @@ class Reachability {
  public:
   explicit Reachability(double outage_limit) : limit_(to_clock(outage_limit)) {}
 
-  void note_answer(Clock::time_point now) {
+  void note_answer(SteadyClock::time_point now) {
     last_answer_ = now;
     outage_since_.reset();
   }
-  void note_unreachable(Clock::time_point now) {
+  void note_unreachable(SteadyClock::time_point now) {
     if (!outage_since_) outage_since_ = now;
   }
 
-  bool answered_since(Clock::time_point moment) const { return last_answer_ && *last_answer_ >= moment; }
+  bool answered_since(SteadyClock::time_point moment) const { return last_answer_ && *last_answer_ >= moment; }
   /// When the run ends unless somebody answers before.
-  std::optional<Clock::time_point> end() const {
+  std::optional<SteadyClock::time_point> end() const {
     return outage_since_ ? std::optional(*outage_since_ + limit_) : std::nullopt;
   }
 
  private:
-  const Clock::duration limit_;
-  std::optional<Clock::time_point> last_answer_;
-  std::optional<Clock::time_point> outage_since_;  // the first failure with no answer since
+  const SteadyClock::duration limit_;
+  std::optional<SteadyClock::time_point> last_answer_;
+  std::optional<SteadyClock::time_point> outage_since_;  // the first failure with no answer since
 };
 
 }  // namespace atelier

@@ -17,10 +17,10 @@ struct StageActivity {
 /// Adds up what fetching and decoding did between one moment and the next.
 class StageClock {
  public:
-  explicit StageClock(int threads) : threads_(threads), last_(Clock::now()) {}
+  explicit StageClock(int threads) : threads_(threads), last_(SteadyClock::now()) {}
 
   /// `activity` is what went on since the last call.
-  void tick(Clock::time_point now, const StageActivity& activity) {
+  void tick(SteadyClock::time_point now, const StageActivity& activity) {
     const double passed = Seconds(now - last_).count();
     last_ = now;
     (activity.transfers ? fetch_.busy : activity.out_of_room ? fetch_.blocked : fetch_.starved) += passed;
@@ -34,7 +34,7 @@ class StageClock {
 
  private:
   const int threads_;
-  Clock::time_point last_;
+  SteadyClock::time_point last_;
   StageTime fetch_, decode_;
 };
 

@@ -28,7 +28,7 @@ Stream::MakeSource http_source(const DataConfig& settings) {
                           .head_timeout = settings.head_timeout,
                           .get_timeout = settings.get_timeout,
                           .connections = settings.connections,
-                          .allow_private = settings.allow_private};
+                          .may_connect = settings.allow_private ? is_any : is_public};
   return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
 }
 
@@ -68,9 +68,9 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
 struct Stream::Consumer {
   Pipeline pipeline;
   StreamState state;
-  Clock::time_point left = Clock::now();  // when next() last returned
-  std::mutex mutex;                       // guards counts
-  StreamReport counts;                    // delivered, substituted, deliver and waited
+  SteadyClock::time_point left = SteadyClock::now();  // when next() last returned
+  std::mutex mutex;                                   // guards counts
+  StreamReport counts;                                // delivered, substituted, deliver and waited
 
   Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
       : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
@@ -82,10 +82,10 @@ Stream::Stream(const Config& config, StreamPlan plan, MakeSource make_source)
 
 Stream::~Stream() = default;
 
-Batch Stream::next(std::stop_token stop) {
-  const auto begin = Clock::now();
-  std::optional<Delivery> delivery = consumer_->pipeline.next(stop);
-  const auto end = Clock::now();
+Batch Stream::next(std::stop_token stop, std::chrono::milliseconds patience) {
+  const auto begin = SteadyClock::now();
+  std::optional<Delivery> delivery = consumer_->pipeline.next(stop, begin + patience);
+  const auto end = SteadyClock::now();
   const std::lock_guard lock(consumer_->mutex);
   consumer_->counts.waited += Seconds(end - begin).count();
   if (consumer_->counts.delivered > 0) {

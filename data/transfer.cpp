@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
+#include <string_view>
 #include <sys/socket.h>
 #include <utility>
 
@@ -206,7 +207,7 @@ Failure Transfer::cut_failure() const {
 /// addresses. A refused one fails like one that nobody answers, so libcurl tries the host's next.
 curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (!transfer.limits_.allow_private && !is_public(address->addr, address->addrlen)) {
+  if (!transfer.limits_.may_connect(address->addr, address->addrlen)) {
     transfer.refused_address_ = address_text(address->addr, address->addrlen);
     return CURL_SOCKET_BAD;
   }
@@ -214,10 +215,14 @@ curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/// Counts, nothing more: over all answers of the transfer, so that neither redirects nor an endless row of "100
-/// Continue" gets past the bound.
-size_t Transfer::take_header(char*, size_t size, size_t count, void* self) noexcept {
+/// Counts over all answers of the transfer, so that neither redirects nor an endless row of "100 Continue" gets past
+/// the bound. Each answer may send the transfer to another address, which is judged anew.
+size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
+  if (std::string_view(line, size * count).starts_with("HTTP/")) {
+    transfer.socket_opened_ = false;
+    transfer.refused_address_.clear();
+  }
   transfer.header_bytes_ += static_cast<long>(size * count);
   if (transfer.header_bytes_ <= HttpLimits::kMaxHeaderBytes) return size * count;
   transfer.cut_ = Cut::kHeaders;

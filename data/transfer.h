@@ -66,8 +66,8 @@ class Transfer {
   bool fresh_connection_ = false;
   Cut cut_ = Cut::kNone;
   long header_bytes_ = 0;
-  bool socket_opened_ = false;   ///< to an address that the policy allows
-  std::string refused_address_;  ///< the last one that it does not
+  bool socket_opened_ = false;   ///< since the last answer: to an address that the policy allows
+  std::string refused_address_;  ///< since the last answer: the last one that it does not
   std::vector<std::byte> body_;
 };
 

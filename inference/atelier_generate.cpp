@@ -1,5 +1,6 @@
 // atelier-generate: checkpoint + request -> design variations, as one JSON document on stdout.
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -7,10 +8,10 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <unistd.h>
 #include <vector>
 
 #include "base/files.h"
+#include "configs/console.h"
 #include "configs/program.h"
 #include "images/encode.h"
 #include "inference/engine.h"
@@ -23,35 +24,6 @@
 namespace {
 
 using namespace atelier;
-
-/// How far the work is, on stderr, once it has taken two seconds: one line that renews itself on a terminal, a line
-/// every ten seconds elsewhere.
-class Progress {
- public:
-  explicit Progress(size_t total) : total_(total) {}
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-  ~Progress() {
-    if (shown_ > 0 && terminal_) fmt::print(stderr, "\n");
-  }
-
-  void report(size_t done) {
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    if (seconds < 2 || (!terminal_ && shown_ > 0 && seconds - shown_ < 10)) return;
-    const double left = seconds / static_cast<double>(done) * static_cast<double>(total_ - done);
-    fmt::print(stderr, "{}{} of {} variations, {:.0f} s left{}", terminal_ ? "\r\033[K" : "", done, total_, left,
-               terminal_ ? "" : "\n");
-    std::fflush(stderr);
-    shown_ = seconds;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-  const size_t total_;
-  const bool terminal_ = ::isatty(STDERR_FILENO) == 1;
-  const Clock::time_point start_ = Clock::now();
-  double shown_ = 0;  ///< seconds after start_; 0: never
-};
 
 void check_outputs(const GenerateConfig& config) {
   if (!config.out.empty()) check_folder(config.out);
@@ -69,7 +41,12 @@ void print_reply(const std::string& reply) {
     throw std::runtime_error("The reply could not be written to standard output.");
 }
 
-constexpr size_t kMostPictures = 4'096;  // of one reply, which is in memory until it is printed
+/// One reply is in memory until it is printed.
+size_t most_pictures(const ModelSpec& spec) {
+  constexpr size_t kMostPictures = 4'096, kMostPixels = size_t{1} << 28;
+  const auto side = static_cast<size_t>(spec.image_size);
+  return std::min(kMostPictures, kMostPixels / (side * side));
+}
 
 /// One of the requests, with its files read: from here on only the device can fail.
 struct Prepared {
@@ -86,9 +63,10 @@ std::vector<Prepared> prepare(const Invocation& invocation, const ModelSpec& spe
   for (const Resolved& settings : asked) {
     const DesignRequest request = make_request(settings, spec);
     pictures += request.seeds.size();
-    if (pictures > kMostPictures)
+    if (pictures > most_pictures(spec))
       throw std::invalid_argument(
-          fmt::format("{} asks for more than {} pictures: split it into several replies.", *file, kMostPictures));
+          fmt::format("{} asks for more than {} pictures of {} pixels: split it into several replies.",
+                      file.value_or("The request"), most_pictures(spec), spec.image_size));
     prepared.push_back({request, read_material(request, spec, invocation.config().data.max_image_size)});
   }
   return prepared;
@@ -99,16 +77,21 @@ std::optional<std::vector<Variation>> make_all(Engine& engine, const std::vector
                                                const std::stop_token& stop) {
   size_t total = 0;
   for (const Prepared& one : prepared) total += one.request.seeds.size();
-  Progress progress(total);
+  Console console;
+  const auto start = std::chrono::steady_clock::now();
   std::vector<Variation> variations;
   for (size_t i = 0; i < prepared.size(); ++i) {
     for (const uint64_t seed : prepared[i].request.seeds) {
       if (stop.stop_requested()) return std::nullopt;
       variations.push_back(engine.make(prepared[i].request, prepared[i].material, seed));
       variations.back().request = i;
-      progress.report(variations.size());
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      console.progress(fmt::format(
+          "{} of {} variations, {:.0f} s left", variations.size(), total,
+          seconds / static_cast<double>(variations.size()) * static_cast<double>(total - variations.size())));
     }
   }
+  console.clear();
   return variations;
 }
 
@@ -150,7 +133,7 @@ int main(int argc, char** argv) {
       .flags = {{"requests", "FILE",
                  "many requests at once: a JSON object a line, such as {\"label\": \"chair\", \"seed\": 7}"}},
       .examples =
-          "atelier-generate --checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7\n"
-          "atelier-generate --checkpoint runs/demo/train --label sofa --condition sketch.png --out designs\n"};
+          "  atelier-generate --checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7\n"
+          "  atelier-generate --checkpoint runs/demo/train --label sofa --condition sketch.png --out designs\n"};
   return run_program(program, argc, argv, generate);
 }

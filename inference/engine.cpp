@@ -39,7 +39,11 @@ std::unique_ptr<Objective> load_objective(const std::filesystem::path& path) {
   const auto json = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded())
     throw std::invalid_argument(fmt::format("The \"atelier.spec\" in {} is not JSON.", path.string()));
-  auto objective = make_objective(json.get<ModelSpec>(), 0);
+  const auto spec = json.get<ModelSpec>();
+  if (spec.least_bytes() > std::filesystem::file_size(path))  // before memory is taken for it
+    throw std::invalid_argument(
+        fmt::format("The \"atelier.spec\" in {} describes a larger network than the file holds.", path.string()));
+  auto objective = make_objective(spec, 0);
   for (const Player& player : objective->players()) {
     player.module->eval();
     if (player.averaged) load_into(*player.module, player.name, file.tensors);

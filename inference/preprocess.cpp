@@ -73,34 +73,32 @@ Split split_by_brightness(const Histogram& share) {
   return best;
 }
 
-/// Where the lines are, in full size, inside a square that the drawing is centred in.
-Outline lines_on_square(const std::vector<uint8_t>& brightness, int width, int height, const Split& split) {
-  const int side = std::max(width, height), left = (side - width) / 2, top = (side - height) / 2;
+/// Where the lines are, in the drawing's own size.
+Outline full_lines(const std::vector<uint8_t>& brightness, int width, int height, const Split& split) {
   const bool dark_lines = split.dark_share <= 0.5;
-  Outline lines(side, side);
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      const bool dark =
-          brightness[static_cast<size_t>(y) * static_cast<size_t>(width) + static_cast<size_t>(x)] <= split.threshold;
-      if (dark == dark_lines)
-        lines.pixels[static_cast<size_t>(top + y) * static_cast<size_t>(side) + static_cast<size_t>(left + x)] = 255;
-    }
-  }
+  Outline lines(width, height);
+  for (size_t i = 0; i < brightness.size(); ++i)
+    if ((brightness[i] <= split.threshold) == dark_lines) lines.pixels[i] = 255;
   return lines;
 }
 
-/// The pixels [first, last) that lie under cell `index` of `cells`; at least one.
-std::pair<int, int> pixels_under(int index, int cells, int pixels) {
-  const auto edge = [&](int i) { return static_cast<int>(static_cast<int64_t>(i) * pixels / cells); };
-  return {edge(index), std::max(edge(index + 1), edge(index) + 1)};
+/// The pixels [first, last) of a row or column of `pixels` that lie under cell `index` of `cells`, which cover `square`
+/// pixels with the row in their middle. One pixel at least, unless there is paper only.
+std::pair<int, int> pixels_under(int index, int cells, int pixels, int square) {
+  const auto edge = [&](int i) { return static_cast<int>(static_cast<int64_t>(i) * square / cells); };
+  const int margin = (square - pixels) / 2, first = edge(index) - margin;
+  const int last = std::max(edge(index + 1) - margin, first + 1);
+  return {std::clamp(first, 0, pixels), std::clamp(last, 0, pixels)};
 }
 
+/// The square around the lines in side x side cells; a cell is on a line when any pixel under it is.
 Outline shrink_lines(const Outline& lines, int side) {
   Outline small(side, side);
+  const int square = std::max(lines.width, lines.height);
   for (int y = 0; y < side; ++y) {
-    const auto [top, bottom] = pixels_under(y, side, lines.height);
+    const auto [top, bottom] = pixels_under(y, side, lines.height, square);
     for (int x = 0; x < side; ++x) {
-      const auto [left, right] = pixels_under(x, side, lines.width);
+      const auto [left, right] = pixels_under(x, side, lines.width, square);
       for (int row = top; row < bottom; ++row) {
         const uint8_t* line = lines.pixels.data() + static_cast<size_t>(row) * static_cast<size_t>(lines.width);
         if (std::find(line + left, line + right, 255) != line + right)
@@ -133,7 +131,7 @@ std::optional<Outline> sketch_lines(const Image& drawing, int side) {
   }
   const Split split = split_by_brightness(share);
   if (split.bright_mean - split.dark_mean < kLeastContrast) return std::nullopt;
-  return shrink_lines(lines_on_square(brightness, drawing.width, drawing.height, split), side);
+  return shrink_lines(full_lines(brightness, drawing.width, drawing.height, split), side);
 }
 
 Material read_material(const DesignRequest& request, const ModelSpec& spec, uint64_t max_bytes) {

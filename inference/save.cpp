@@ -27,6 +27,11 @@ std::string file_stem(const nlohmann::ordered_json& record) {
   std::string name = record["label"].is_string() ? record["label"].get<std::string>() : "design";
   const auto is_awkward = [](unsigned char c) { return c < 0x80 && !std::isalnum(c) && c != '_'; };
   std::replace_if(name.begin(), name.end(), is_awkward, '-');
+  constexpr size_t kLongest = 100;  // file systems take 255 bytes
+  if (name.size() > kLongest) {
+    name.resize(kLongest);
+    while (!name.empty() && static_cast<unsigned char>(name.back()) >= 0x80) name.pop_back();  // no half characters
+  }
   return fmt::format("{}-{}", name, record["seed"].get<uint64_t>());
 }
 

@@ -1,5 +1,6 @@
 #include "models/keyed.h"
 
+#include <ATen/Parallel.h>
 #include <cmath>
 #include <map>
 #include <span>
@@ -20,7 +21,10 @@ torch::Tensor rows(const std::vector<uint64_t>& positions, torch::IntArrayRef sh
   const auto result = torch::empty(sizes, torch::kFloat32);
   const auto all = values(result);
   const size_t row = positions.empty() ? 0 : all.size() / positions.size();
-  for (size_t n = 0; n < positions.size(); ++n) fill(all.subspan(n * row, row), positions[n]);
+  at::parallel_for(0, static_cast<int64_t>(positions.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto n = static_cast<size_t>(begin); n < static_cast<size_t>(end); ++n)
+      fill(all.subspan(n * row, row), positions[n]);
+  });
   return result;
 }
 

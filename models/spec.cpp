@@ -13,8 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxLabels = 100'000;
-
 [[noreturn]] void refuse(const char* field, const std::string& why) {
   throw std::invalid_argument(fmt::format("The model's description cannot be used: {} {}.", field, why));
 }
@@ -55,7 +53,8 @@ std::string choice(const json& object, const char* field, const std::vector<std:
 std::vector<std::string> read_labels(const json& object) {
   const json& value = member(object, "labels");
   if (!value.is_array()) refuse("labels", "is not a list");
-  if (value.size() > kMaxLabels) refuse("labels", fmt::format("has more than {} entries", kMaxLabels));
+  if (value.size() > ModelSpec::kMostLabels)
+    refuse("labels", fmt::format("has more than {} entries", ModelSpec::kMostLabels));
   std::vector<std::string> labels;
   std::set<std::string> seen;
   for (const json& label : value) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -9,6 +11,8 @@ namespace atelier {
 /// All that is needed to build a network again: written into the metadata of its weights, so that a weights file
 /// explains itself.
 struct ModelSpec {
+  static constexpr size_t kMostLabels = 100'000;
+
   std::string kind = "diffusion";   ///< "diffusion" or "pix2pix"
   int image_size = 64;              ///< H == W
   std::string condition = "none";   ///< "none", "outline" or "file"
@@ -22,6 +26,13 @@ struct ModelSpec {
 
   /// 0, 1 (outline) or 3 (file).
   int condition_channels() const { return condition == "none" ? 0 : condition == "outline" ? 1 : 3; }
+  /// The weights of such a network take more bytes than this, as float32: at every step down but the first there is a
+  /// convolution of 3x3 or more from at least `channels` to at least `channels`.
+  uint64_t least_bytes() const {
+    const auto width = static_cast<uint64_t>(channels);
+    return 4 * 9 * width * width * static_cast<uint64_t>(levels - 1) *
+           static_cast<uint64_t>(kind == "diffusion" ? blocks : 1);
+  }
   bool operator==(const ModelSpec&) const = default;
 };
 

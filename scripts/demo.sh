@@ -46,6 +46,7 @@ serve() {  # an nginx of our own, stopped however the demo ends
   mkdir -p "$RUN/nginx"
   cat >"$RUN/nginx/nginx.conf" <<CONF
 daemon off;
+$( ((EUID != 0)) || echo "user root;" )
 worker_processes 1;
 error_log stderr warn;
 pid nginx.pid;
@@ -55,10 +56,10 @@ http {
   types { image/png png; }
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   keepalive_requests 100000;
-  server { listen 127.0.0.1:$PORT; root $PWD/$RUN/data; }
+  server { listen 127.0.0.1:$PORT; root "$PWD/$RUN/data"; }
 }
 CONF
-  nginx -p "$PWD/$RUN/nginx/" -c nginx.conf -e stderr &
+  setpriv --pdeathsig TERM nginx -p "$PWD/$RUN/nginx/" -c nginx.conf -e stderr &  # it dies with this script
   SERVER=$!
   trap 'kill "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null || true' EXIT
   for _ in {1..50}; do

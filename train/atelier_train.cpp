@@ -8,11 +8,12 @@
 #include <stdexcept>
 #include <string>
 #include <torch/torch.h>
-#include <unistd.h>
 #include <vector>
 
 #include "base/files.h"
+#include "configs/console.h"
 #include "configs/program.h"
+#include "data/progress.h"
 #include "data/stream.h"
 #include "models/objective.h"
 #include "train/checkpoint.h"
@@ -51,28 +52,6 @@ class Every {
   Time::time_point last_ = Time::now();
 };
 
-/// stderr: lines that stay and, on a terminal, one below them that rewrites itself.
-class Console {
- public:
-  void say(const std::string& line) {
-    fmt::print(stderr, "{}{}\n", terminal_ ? "\r\x1b[K" : "", line);
-    std::fflush(stderr);
-  }
-  void warn(const std::string& warning) { say("warning: " + warning); }
-
-  /// How far the run is: twice a second on a terminal, else every 10 s.
-  void progress(const Report& report, const Clock& clock) {
-    if (!progress_.due()) return;
-    if (!terminal_) return say(report.progress(clock));
-    fmt::print(stderr, "\r{}\x1b[K", report.progress(clock));
-    std::fflush(stderr);
-  }
-
- private:
-  bool terminal_ = isatty(STDERR_FILENO) == 1;
-  Every progress_{terminal_ ? 0.5 : 10.0};
-};
-
 /// A run under way.
 class Run {
  public:
@@ -97,7 +76,7 @@ class Run {
         fmt::format("interrupted and saved at position {}; the same command goes on from there", clock().position()));
     return kInterrupted;
   } catch (const std::exception&) {
-    tolerate([&] { report_.status(clock(), "failed"); });
+    tolerate([&] { report_.status(clock(), "failed"); }, "");
     throw;
   }
 
@@ -123,13 +102,23 @@ class Run {
       report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
       if (status_.due()) report_.status(clock(), "running");
     });
-    if (!epoch_ends()) console_.progress(report_, clock());
+    if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
     return true;
   }
 
   /// A stream that fails for good ends the run, but not before what was trained is saved.
-  Batch next_batch(const std::stop_token& stop) try { return stream_.next(stop); } catch (const std::runtime_error&) {
-    tolerate([&] { save(); });
+  Batch next_batch(const std::stop_token& stop) try {
+    const auto asked = Time::now();
+    for (;;) {
+      Batch batch = stream_.next(stop, std::chrono::milliseconds(500));
+      if (batch.size > 0 || stop.stop_requested()) return batch;
+      if (console_.progress_due())
+        console_.progress(fmt::format("no data for {:.0f} s (failures: {})  {}", seconds_between(asked, Time::now()),
+                                      failures_text(stream_.report()), report_.progress(clock())));
+      if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
+    }
+  } catch (const std::runtime_error&) {
+    tolerate([&] { save(); }, "");
     throw;
   }
 
@@ -159,8 +148,10 @@ class Run {
 
   /// A disk that is full for a while must not end a run: it goes on, and the next epoch tries again. Whether the end of
   /// the run could be saved decides train().
-  void tolerate(const std::function<void()>& write) try { write(); } catch (const std::runtime_error& error) {
-    console_.warn(fmt::format("{} The run goes on.", error.what()));
+  void tolerate(const std::function<void()>& write, const char* then = " The run goes on.") try {
+    write();
+  } catch (const std::runtime_error& error) {
+    console_.warn(std::string(error.what()) + then);
   }
 
   const Config& config_;

@@ -69,6 +69,11 @@ uint64_t planned_positions(const TrainConfig& config) {
 }  // namespace
 
 ModelSpec describe_model(const Config& config, const std::vector<std::string>& labels) {
+  if (labels.size() > ModelSpec::kMostLabels)
+    throw std::invalid_argument(
+        fmt::format("{} has {} different labels, and a model takes at most {}: a label is a kind, such as chair, not a "
+                    "name.",
+                    config.data.list, labels.size(), ModelSpec::kMostLabels));
   ModelSpec spec;
   spec.kind = setting_text(config, "model.kind");
   spec.image_size = config.data.image_size;

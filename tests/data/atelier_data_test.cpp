@@ -121,8 +121,12 @@ TEST_F(AtelierDataTest, AListThatFailsEndsWithOneSentenceAndExitCodeOne) {
 }
 
 TEST_F(AtelierDataTest, AReaderThatHasHadEnoughEndsItQuietly) {
-  const Outcome cut = run("stream " + list() + " --dump 100000 | head -n 2");
-  EXPECT_EQ(std::count(cut.out.begin(), cut.out.end(), '\n'), 2);
+  const std::filesystem::path code = folder_ / "code", said = folder_ / "said";
+  const std::string command = "{ " ATELIER_BIN_DIR "/atelier-data stream " + list() + " --dump 100000; echo $? > " +
+                              code.string() + "; } 2> " + said.string() + " | head -n 2 > /dev/null";
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_EQ(read_file(code), "0\n");
+  EXPECT_EQ(read_file(said), "");
 }
 
 TEST_F(AtelierDataTest, AnInterruptEndsItWithinASecondWhileNothingComes) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <ctime>
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
 #include <utility>
@@ -133,7 +134,7 @@ TEST(Http, JudgesTheStatusBehindARedirect) {
 TEST(Http, RefusesLoopbackInEverySpelling) {
   LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "secret"); });
   HttpLimits outside = limits();
-  outside.allow_private = false;
+  outside.may_connect = is_public;
   Fetcher fetcher(outside);
   for (const char* host : {"127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]",
                            "[::ffff:127.0.0.1]", "0.0.0.0", "169.254.169.254", "10.0.0.1", "LOCALHOST"}) {
@@ -145,9 +146,23 @@ TEST(Http, RefusesLoopbackInEverySpelling) {
   EXPECT_EQ(server.connections(), 0);
 }
 
+TEST(Http, RefusesAnAddressThatARedirectLeadsTo) {
+  HttpLimits first_only = limits();
+  first_only.may_connect = [](const sockaddr& address, socklen_t length) {
+    return address_text(address, length) == "127.0.0.1";
+  };
+  LoopbackServer server(redirect_to("http://127.0.0.2/"));
+  Fetcher fetcher(first_only);
+  for (const char* connection : {"new", "kept alive"}) {
+    const Answer answer = fetcher.fetch(server.url());
+    expect_failure(answer, Fault::kRefusedAddress, false);
+    EXPECT_THAT(failure(answer).detail, testing::HasSubstr("127.0.0.2")) << connection;
+  }
+}
+
 TEST(Http, NamesTheAddressThatItRefuses) {
   HttpLimits outside = limits();
-  outside.allow_private = false;
+  outside.may_connect = is_public;
   EXPECT_EQ(failure(Fetcher(outside).fetch("http://0x7f.1/")).detail,
             "127.0.0.1 is not public; data.allow_private would allow it");
 }

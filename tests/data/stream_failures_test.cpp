@@ -195,9 +195,9 @@ TEST_F(StreamFailures, AServerThatIsAlwaysBusyEndsTheRunSoonAfterTheDeadline) {
   config_.data.sample_deadline = 0.3;
   config_.data.connections = 32;
   FakeWeb web([](const std::string&, int) { return busy(); });
-  const auto begin = Clock::now();
+  const auto begin = SteadyClock::now();
   EXPECT_THAT(read_to_the_end(web).first, HasSubstr("HTTP 503"));
-  EXPECT_LT(Clock::now() - begin, std::chrono::seconds(15));
+  EXPECT_LT(SteadyClock::now() - begin, std::chrono::seconds(15));
 }
 
 TEST_F(StreamFailures, AListWithoutASingleImageEndsTheRunWithOneSentence) {
@@ -235,9 +235,9 @@ TEST_F(StreamFailures, AnOutageThatPassesLeavesNoTrace) {
   config_.data.outage_limit = 30;
   FakeWeb good([](const std::string& address, int) { return found(address); });
   const auto expected = read(good, 4);
-  const auto begin = Clock::now();
+  const auto begin = SteadyClock::now();
   FakeWeb web([&](const std::string& address, int) -> FakeWeb::Body {
-    if (Clock::now() - begin < std::chrono::milliseconds(600)) return no_name();
+    if (SteadyClock::now() - begin < std::chrono::milliseconds(600)) return no_name();
     return found(address);
   });
   Stream stream(config_, plan(), web.source());

@@ -208,7 +208,11 @@ TEST_F(Refusal, OfAForeignCheckpoint) {
   EXPECT_THAT(refuse_weights({{"atelier.spec", "{"}}), HasSubstr("not JSON"));
   EXPECT_THAT(refuse_weights({{"atelier.spec", "{}"}}), HasSubstr("kind"));
   json spec = tiny_diffusion();
+  spec["levels"] = 1;
   EXPECT_THAT(refuse_weights({{"atelier.spec", spec.dump()}}), HasSubstr("denoiser."));
+  json huge = spec;
+  huge.update({{"channels", 4096}, {"levels", 9}, {"blocks", 64}});
+  EXPECT_THAT(refuse_weights({{"atelier.spec", huge.dump()}}), HasSubstr("larger network than the file holds"));
   spec["kind"] = "flow";
   EXPECT_THAT(refuse_weights({{"atelier.spec", spec.dump()}}), HasSubstr("flow"));
   write_text(folder / "ema.safetensors", "PK\x03\x04 archive/data.pkl");

@@ -81,6 +81,13 @@ TEST(SketchLines, OfASmallSheetGrowWithIt) {
   EXPECT_FALSE(is_line(*lines, 20, 20));
 }
 
+TEST(SketchLines, OfALongStripTakeNoSquareOfMemory) {
+  const auto lines = sketch_lines(draw_frame(200'000, 8, 1, 255, 0), 64);  // a square of that side: 40 GB
+  ASSERT_TRUE(lines);
+  EXPECT_EQ(count_lines(*lines), 2 * 32U) << "the frame's upper and lower edge, on two rows of cells";
+  EXPECT_TRUE(is_line(*lines, 32, 31) && is_line(*lines, 32, 32));
+}
+
 TEST(SketchLines, OfAnEmptySheetAreNone) {
   EXPECT_FALSE(sketch_lines(Image(64, 64, 255), 64));
   EXPECT_FALSE(sketch_lines(draw_frame(64, 64, 1, 250, 240), 64));

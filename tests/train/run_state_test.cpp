@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/train/fixtures.h"
 #include "models/device.h"
+#include "tests/train/fixtures.h"
 
 namespace atelier {
 namespace {
@@ -53,6 +53,14 @@ TEST_F(Resuming, ChangesNothingWhenNothingChanged) {
   const RunState state = continue_run(saved_, config_, manifest_, warnings);
   EXPECT_THAT(warnings, testing::IsEmpty());
   EXPECT_EQ(to_json(state), to_json(saved_));
+}
+
+TEST(DescribeModel, RefusesLabelsThatAreNames) {
+  std::vector<std::string> names(ModelSpec::kMostLabels + 1);
+  for (size_t i = 0; i < names.size(); ++i) names[i] = std::to_string(i);
+  EXPECT_THROW(describe_model(small_config(), names), std::invalid_argument);
+  names.pop_back();
+  EXPECT_EQ(describe_model(small_config(), names).labels, names);
 }
 
 TEST_F(Resuming, RefusesAnotherList) {
