@@ -104,12 +104,12 @@ void publish_file(const fs::path& target, std::string_view bytes) {
     const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
     write_all(file, bytes, partial);
     if (fsync(file.number()) != 0) fail("cannot sync " + partial.string());
+    fs::rename(partial, target);
   } catch (...) {
     std::error_code ignored;
     fs::remove(partial, ignored);
     throw;
   }
-  fs::rename(partial, target);
   sync_path(parent_of(target));
 }
 

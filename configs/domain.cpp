@@ -1,5 +1,7 @@
 #include "configs/domain.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fmt/format.h>
 #include <limits>
@@ -115,8 +117,10 @@ std::string Number::range() const { return text(low) + ".." + text(high); }
 std::string Number::takes() const { return fmt::format("a number from {} to {}", text(low), text(high)); }
 
 bool Boolean::parse(std::string_view text, bool& value) const {
-  const bool yes = text == "true" || text == "yes" || text == "on" || text == "1";
-  const bool no = text == "false" || text == "no" || text == "off" || text == "0";
+  std::string lower(text);  // YAML knows True and TRUE
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
+  const bool yes = lower == "true" || lower == "yes" || lower == "on" || lower == "1";
+  const bool no = lower == "false" || lower == "no" || lower == "off" || lower == "0";
   if (yes || no) value = yes;
   return yes || no;
 }

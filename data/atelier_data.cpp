@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
@@ -130,10 +131,23 @@ bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_tok
   return true;
 }
 
+/// Before an hour of streaming, not after it.
+void check_ledger(const std::filesystem::path& file) {
+  const auto folder = std::filesystem::absolute(file).parent_path();
+  if (std::filesystem::is_directory(file))
+    throw std::invalid_argument(fmt::format("--ledger cannot be {}: that is a folder", file.string()));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw std::invalid_argument(fmt::format("--ledger cannot be {}: nothing can be written to {} ({})", file.string(),
+                                            folder.string(), std::generic_category().message(errno)));
+}
+
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
+
+  const auto ledger = invocation.flag("ledger");
+  if (ledger) check_ledger(*ledger);
 
   const auto manifest = std::make_shared<Manifest>(config.data.list);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -142,7 +156,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
 
   Stream stream(config, std::move(plan));
   const auto write_ledger = [&] {
-    if (const auto file = invocation.flag("ledger")) publish_file(*file, stream.ledger().to_jsonl());
+    if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
   };
   bool complete = false;
   double seconds = 0;
@@ -177,13 +191,14 @@ int run_labels(const Config& config) {
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   Config config = invocation.config();
-  if (given.size() > 1) config.data.list = given[1];
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
+  if (given[0] != "stream" && given[0] != "labels")
+    throw std::invalid_argument(
+        fmt::format("there is no command \"{}\"; it is stream or labels, such as atelier-data stream LIST", given[0]));
+  if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())
     throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
-  if (given[0] == "stream") return run_stream(invocation, config);
-  if (given[0] == "labels") return run_labels(config);
-  throw std::invalid_argument(fmt::format("there is no command \"{}\"; it is stream or labels", given[0]));
+  return given[0] == "stream" ? run_stream(invocation, config) : run_labels(config);
 }
 
 }  // namespace

@@ -201,6 +201,8 @@ void ListRows::read_header() {
     columns_.push_back(field);
     names.push_back(std::move(name));
   });
+  if (std::all_of(names.begin(), names.end(), [](const std::string& name) { return name.empty(); }))
+    throw std::invalid_argument("there is no header; a table begins with the names of its columns, such as url,label");
   if (std::find(columns_.begin(), columns_.end(), Field::kUrl) == columns_.end()) {
     throw std::invalid_argument(fmt::format(
         "the header has no column \"url\" but {}; name the column of the image urls \"url\"", fmt::join(names, ", ")));

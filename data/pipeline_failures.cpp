@@ -97,6 +97,7 @@ void Pipeline::end_at(uint64_t index, std::string sentence) {
   const uint64_t first_of_batch = index - index % assembly_.local();
   if (ending_ && ending_->index <= first_of_batch) return;
   ending_ = Ending{first_of_batch, std::move(sentence)};
+  inbox_.push(Wake{});  // no answer may be on its way that would
   for (const auto& [due, waiting] : waiting_)
     ending_->index = std::min(ending_->index, waiting - waiting % assembly_.local());
 }

@@ -1,6 +1,7 @@
 // atelier-generate: checkpoint + request -> design variations, as one JSON document on stdout.
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <system_error>
 #include <vector>
 
 #include "base/files.h"
@@ -38,7 +40,7 @@ void save_contact_sheet(const std::filesystem::path& file, const Image& sheet) {
 
 void print_reply(const std::string& reply) {
   if (std::fwrite(reply.data(), 1, reply.size(), stdout) != reply.size() || std::fflush(stdout) != 0)
-    throw std::runtime_error("The reply could not be written to standard output.");
+    throw std::system_error(errno, std::generic_category(), "The reply could not be written to standard output");
 }
 
 /// One reply is in memory until it is printed.
@@ -60,15 +62,18 @@ std::vector<Prepared> prepare(const Invocation& invocation, const ModelSpec& spe
       file ? read_requests(*file, invocation.settings) : std::vector<Resolved>{invocation.settings};
   std::vector<Prepared> prepared;
   size_t pictures = 0;
-  for (const Resolved& settings : asked) {
-    const DesignRequest request = make_request(settings, spec);
-    pictures += request.seeds.size();
-    if (pictures > most_pictures(spec))
-      throw std::invalid_argument(
-          fmt::format("{} asks for more than {} pictures of {} pixels: split it into several replies.",
-                      file.value_or("The request"), most_pictures(spec), spec.image_size));
-    prepared.push_back({request, read_material(request, spec, invocation.config().data.max_image_size)});
-  }
+  for (const Resolved& settings : asked) try {
+      const DesignRequest request = make_request(settings, spec);
+      pictures += request.seeds.size();
+      if (pictures > most_pictures(spec))
+        throw std::invalid_argument(
+            fmt::format("{} asks for more than {} pictures of {} pixels: split it into several replies.",
+                        file.value_or("The request"), most_pictures(spec), spec.image_size));
+      prepared.push_back({request, read_material(request, spec, invocation.config().data.max_image_size)});
+    } catch (const std::invalid_argument& error) {
+      if (!file) throw;
+      throw std::invalid_argument(fmt::format("{}, request {}: {}", *file, prepared.size() + 1, error.what()));
+    }
   return prepared;
 }
 

@@ -24,6 +24,12 @@ struct Picture {
   std::string sha256;
 };
 
+std::string content_of(const std::string& file, uint64_t max_bytes) try {
+  return read_file(file, max_bytes);
+} catch (const std::runtime_error& error) {
+  throw std::invalid_argument(fmt::format("The picture cannot be read: {}.", error.what()));
+}
+
 Picture read_picture(const std::string& file, uint64_t max_bytes) {
   std::error_code error;
   if (!fs::is_regular_file(file, error)) throw std::invalid_argument(fmt::format("There is no file {}.", file));
@@ -31,7 +37,7 @@ Picture read_picture(const std::string& file, uint64_t max_bytes) {
   if (error || size > max_bytes)
     throw std::invalid_argument(
         fmt::format("{} has {} bytes; at most {} are read (MAX_IMAGE_SIZE).", file, size, max_bytes));
-  const std::string content = read_file(file, max_bytes);
+  const std::string content = content_of(file, max_bytes);
   const auto bytes = std::as_bytes(std::span(content));
   auto decoded = decode(bytes);
   if (const auto* failure = std::get_if<DecodeFailure>(&decoded))

@@ -74,6 +74,7 @@ struct Fitting {
   void fit_sampler(DesignRequest& request) const {
     if (!is_diffusion()) {
       refuse_flag("steps", "it makes a picture in one pass");
+      refuse_flag("quality", "it makes a picture in one pass");
       refuse_flag("guidance", "it has no classifier-free guidance");
       return;
     }

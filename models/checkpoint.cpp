@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 
@@ -45,6 +46,12 @@ json read_state(const fs::path& folder) {
   return state;
 }
 
+std::string seal_of(json state) {
+  state.erase("seal");
+  const std::string text = state.dump();
+  return sha256_hex(std::as_bytes(std::span(text)));
+}
+
 void verify_file(const fs::path& folder, const std::string& name, const json& hash) {
   if (!is_plain(name)) refuse(folder, fmt::format("its state.json names \"{}\", which is not a plain file name", name));
   if (!hash.is_string()) refuse(folder, fmt::format("its state.json has no hash for {}", name));
@@ -54,6 +61,11 @@ void verify_file(const fs::path& folder, const std::string& name, const json& ha
 }
 
 }  // namespace
+
+std::string seal_state(json state) {
+  state["seal"] = seal_of(state);
+  return state.dump(1) + "\n";
+}
 
 fs::path checkpoint_folder(const fs::path& run_dir, uint64_t position) {
   return run_dir / "positions" / fmt::format("{:012}", position);
@@ -83,6 +95,7 @@ Checkpoint verify_checkpoint(const fs::path& folder) try {
   if (state["format"] != kCheckpointFormat)
     refuse(folder, fmt::format("its format is version {}, this program reads version {}", state["format"].dump(),
                                kCheckpointFormat));
+  if (state.value("seal", json()) != seal_of(state)) refuse(folder, "its state.json is damaged (its seal differs)");
   if (!state.contains("position") || !state["position"].is_number_unsigned())
     refuse(folder, "its state.json has no position");
   if (!state.contains("files") || !state["files"].is_object()) refuse(folder, "its state.json lists no files");
@@ -107,12 +120,16 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector
   return std::nullopt;
 }
 
-Checkpoint open_checkpoint(const fs::path& path, std::vector<std::string>& warnings) {
+Checkpoint open_checkpoint(const fs::path& path, std::vector<std::string>& warnings) try {
   if (!fs::exists(path)) throw std::invalid_argument(fmt::format("There is no checkpoint at {}.", path.string()));
   if (fs::exists(path / kStateFile)) return verify_checkpoint(path);
   if (auto newest = newest_checkpoint(path, warnings)) return std::move(*newest);
-  throw std::invalid_argument(fmt::format(
-      "{} holds no good checkpoint: give a run folder, or one of the folders in its positions/.", path.string()));
+  throw std::invalid_argument(
+      fmt::format("{} holds no good checkpoint: give a run folder, or one of the folders in its positions/{}",
+                  path.string(), warnings.empty() ? "." : fmt::format(" (the newest: {})", warnings.front())));
+} catch (const fs::filesystem_error& error) {
+  throw std::invalid_argument(
+      fmt::format("The checkpoint {} cannot be read: {}.", path.string(), error.code().message()));
 }
 
 }  // namespace atelier

@@ -10,7 +10,7 @@
 /// The layout of a run folder, as far as whoever reads weights must know it: RUN/positions/NNNNNNNNNNNN/ with
 /// state.json written last, which holds the SHA-256 of every other file:
 ///
-///   {"format": 1, "position": 320, "files": {"model.safetensors": "<64 hexadecimal digits>", ...}, ...}
+///   {"format": 1, "position": 320, "files": {"model.safetensors": "<64 hexadecimal digits>", ...}, ..., "seal": ...}
 ///
 /// Names in "files" are plain file names in the same folder. docs/run-folder.md is the full description.
 namespace atelier {
@@ -24,6 +24,10 @@ struct Checkpoint {
   uint64_t position = 0;
   nlohmann::json state;  ///< state.json
 };
+
+/// The text of state.json: `state` and, under "seal", the SHA-256 of the rest (as compact JSON with sorted keys), so
+/// that no field can change unnoticed.
+std::string seal_state(nlohmann::json state);
 
 /// positions/NNNNNNNNNNNN of a run.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run_dir, uint64_t position);

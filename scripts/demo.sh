@@ -61,7 +61,7 @@ http {
 CONF
   setpriv --pdeathsig TERM nginx -p "$PWD/$RUN/nginx/" -c nginx.conf -e stderr &  # it dies with this script
   SERVER=$!
-  trap 'kill "$SERVER" 2>/dev/null; wait "$SERVER" 2>/dev/null || true' EXIT
+  trap 'kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true' EXIT  # Ctrl-C stops it, too
   for _ in {1..50}; do
     if kill -0 "$SERVER" 2>/dev/null && answers; then return; fi
     sleep 0.1

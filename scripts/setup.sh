@@ -60,8 +60,9 @@ find_torch() {
   [[ $PRESET != cuda ]] || stop "the preset cuda needs a LibTorch with CUDA; name its folder in TORCH_DIR"
   if ! torch_of .venv/bin/python; then
     say "Installing torch $TORCH_VERSION into .venv (once)"
-    [[ -x .venv/bin/python ]] || python3 -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==$TORCH_VERSION" >&2
+    [[ -x .venv/bin/python ]] || python3 -m venv .venv || stop "python3 cannot make the virtual environment .venv; see above"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "torch==$TORCH_VERSION" >&2 ||
+      stop "torch $TORCH_VERSION could not be installed into .venv; see above, mend it and try again, or name a LibTorch in TORCH_DIR"
     torch_of .venv/bin/python || stop "torch $TORCH_VERSION was installed into .venv but cannot be found there; remove .venv and try again"
   fi
 }

@@ -118,7 +118,7 @@ class Run {
       if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
     }
   } catch (const std::runtime_error&) {
-    tolerate([&] { save(); }, "");
+    if (clock().step() > 0) tolerate([&] { save(); }, "");
     throw;
   }
 
@@ -240,7 +240,9 @@ int train(const Invocation& invocation) {
   objective->to(state.choices.device);
   announce(console, config, state, *objective, plan.order.entries, folder);
   if (state.clock.finished()) {
-    console.say("this run is finished; nothing to do");
+    console.say(
+        "this run is finished: how long it is was fixed at its first start; for a longer one choose another "
+        "train.run_dir");
     return kGood;
   }
 

@@ -32,7 +32,7 @@ void write_snapshot(const fs::path& folder, const Snapshot& snapshot) {
   nlohmann::json state = snapshot.state;
   for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
     state["files"][name] = sha256_file(folder / name);
-  write_text(folder / "state.json", state.dump(1) + "\n");
+  write_text(folder / "state.json", seal_state(state));
 }
 
 }  // namespace

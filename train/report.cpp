@@ -145,14 +145,14 @@ std::string Report::progress(const Clock& clock) const {
   const uint64_t last_step = clock.step() + (clock.total() - std::min(clock.total(), clock.position())) / clock.batch();
   std::string line = fmt::format("epoch {}/{}  step {}", epoch(clock),
                                  (last_step + steps_per_epoch_ - 1) / steps_per_epoch_, clock.step());
-  if (shown.steps() > 0) {
-    for (size_t player = 0; player < players_.size(); ++player)
-      line += fmt::format("  {} {:.4g}", players_[player], shown.loss(player));
-    if (held_out_)
-      line += fmt::format("  held-out {} {:.4f} (average {:.4f})", held_out_name_, held_out_->raw, held_out_->average);
-    line += fmt::format("  {:.4g} images/s  waiting {:.0f} %", shown.images_per_second(), 100 * shown.waiting());
-  }
-  return line + fmt::format("  left {}", duration_text(seconds_left(clock)));
+  if (shown.steps() == 0) return line;
+  line += fmt::format("  left {}  {:.4g} images/s  waiting {:.0f} %", duration_text(seconds_left(clock)),
+                      shown.images_per_second(), 100 * shown.waiting());
+  for (size_t player = 0; player < players_.size(); ++player)
+    line += fmt::format("  {} {:.4g}", players_[player], shown.loss(player));
+  if (held_out_)
+    line += fmt::format("  held-out {} {:.4f} (average {:.4f})", held_out_name_, held_out_->raw, held_out_->average);
+  return line;
 }
 
 void Report::write_line(const Clock& clock, json line) {

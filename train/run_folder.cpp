@@ -25,11 +25,24 @@ void create_folder(const fs::path& path) {
                                             path.string(), error.message()));
 }
 
+std::optional<FileLock> acquire_lock(const fs::path& path) try {
+  return FileLock::try_acquire(path / kLockFile);
+} catch (const std::runtime_error& error) {
+  throw std::invalid_argument(
+      fmt::format("The run folder cannot be used: {}; choose another train.run_dir.", error.what()));
+}
+
+[[noreturn]] void refuse_nothing_to_resume(const fs::path& path) {
+  throw std::invalid_argument(fmt::format(
+      "{} holds no checkpoint to resume, and train.resume is must: give the folder of a run.", path.string()));
+}
+
 }  // namespace
 
 RunFolder open_run_folder(const fs::path& path, Resume resume) {
+  if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
   create_folder(path);
-  auto lock = FileLock::try_acquire(path / kLockFile);
+  auto lock = acquire_lock(path);
   if (!lock)
     throw std::invalid_argument(
         fmt::format("Another atelier-train works in {}: wait for it, or choose another train.run_dir.", path.string()));
@@ -45,9 +58,7 @@ RunFolder open_run_folder(const fs::path& path, Resume resume) {
     throw std::invalid_argument(
         fmt::format("Every checkpoint in {} is damaged ({}): start a new run in another folder.", path.string(),
                     folder.warnings.front()));
-  if (!folder.newest && resume == Resume::kMust)
-    throw std::invalid_argument(fmt::format(
-        "{} holds no checkpoint to resume, and train.resume is must: give the folder of a run.", path.string()));
+  if (!folder.newest && resume == Resume::kMust) refuse_nothing_to_resume(path);
   return folder;
 }
 

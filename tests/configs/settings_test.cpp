@@ -275,9 +275,9 @@ TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
 }
 
 TEST(Booleans, TakeTheUsualWords) {
-  for (const char* yes : {"true", "yes", "on", "1"}) EXPECT_TRUE(with("data.allow_private", yes).data.allow_private);
+  for (const char* yes : {"true", "yes", "on", "1", "True"}) EXPECT_TRUE(with("data.allow_private", yes).data.allow_private);
   for (const char* no : {"false", "no", "off", "0"}) EXPECT_FALSE(with("data.flip", no).data.flip) << no;
-  for (const char* wrong : {"", "True", "2", "y"}) EXPECT_FALSE(takes("data.flip", wrong)) << wrong;
+  for (const char* wrong : {"", "2", "y", "tru"}) EXPECT_FALSE(takes("data.flip", wrong)) << wrong;
 }
 
 TEST(Texts, AreUtf8WithoutControlCharacters) {

@@ -140,7 +140,7 @@ TEST_F(ManifestTest, ErrorsNameTheFileTheLineAndWhatToDo) {
   EXPECT_THAT(refusal("a.txt", std::string((1 << 20) + 1, 'x')), HasSubstr("a.txt:1: longer than 1 MiB"));
   EXPECT_THAT(refusal("a.txt", "# only a comment\n"), HasSubstr("no rows"));
   EXPECT_THAT(refusal("a.txt", ""), HasSubstr("no rows"));
-  EXPECT_THAT(refusal("a.csv", ""), HasSubstr("no column"));
+  EXPECT_THAT(refusal("a.csv", ""), HasSubstr("there is no header"));
   EXPECT_THAT(refusal("a.parquet", "x"), HasSubstr("a.parquet: a list ends in"));
   EXPECT_THROW(Manifest(folder_ / "missing.txt"), std::invalid_argument);
   EXPECT_THROW(Manifest{folder_}, std::invalid_argument);

@@ -214,6 +214,15 @@ TEST_F(StreamFailures, ASourceThatEndsEndsTheRunWithItsSentence) {
   EXPECT_EQ(read_to_the_end(web).first, "no memory for another transfer");
 }
 
+TEST_F(StreamFailures, AListWithoutConditionFilesEndsAtOnce) {
+  use_rows(20);
+  config_.data.condition = Condition::kFile;
+  FakeWeb web([](const std::string& address, int) { return found(address); });
+  const auto begin = SteadyClock::now();
+  EXPECT_THAT(read_to_the_end(web), ::testing::Pair(HasSubstr("the row has no condition_url"), 0u));
+  EXPECT_LT(SteadyClock::now() - begin, std::chrono::seconds(10));
+}
+
 TEST_F(StreamFailures, AnOutageGivesNoVerdictsAndEndsTheRun) {
   config_.data.sample_deadline = 0.1;
   config_.data.outage_limit = 0.6;

@@ -105,7 +105,7 @@ void seal(const fs::path& folder, uint64_t position) {
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().filename() != "state.json")
       state["files"][entry.path().filename().string()] = sha256_file(entry.path());
-  write_text(folder / "state.json", state.dump());
+  write_text(folder / "state.json", seal_state(state));
 }
 
 void write_weights(const fs::path& path, const std::map<std::string, std::string>& metadata) {

@@ -29,7 +29,7 @@ class CheckpointTest : public testing::Test {
                      {{"model.safetensors", sha256_file(partial / "model.safetensors")},
                       {"ema.safetensors", sha256_file(partial / "ema.safetensors")}}}};
       state.merge_patch(changes);
-      publish_file(partial / "state.json", state.dump());
+      publish_file(partial / "state.json", seal_state(state));
     });
     return folder;
   }
@@ -98,6 +98,10 @@ TEST_F(CheckpointTest, RefusesAStateThatSaysTooLittle) {
   EXPECT_THAT(refusal(seal(64, {{"files", {{"model.safetensors", 3}}}})), HasSubstr("no hash for model.safetensors"));
   EXPECT_THAT(refusal(seal(64, {{"files", {{"ema.safetensors", nullptr}}}})), HasSubstr("lists no ema.safetensors"));
   const auto folder = seal(64);
+  std::string text = read_file(folder / "state.json");
+  text.replace(text.find("\"position\": 64"), 14, "\"position\": 65");
+  publish_file(folder / "state.json", text);
+  EXPECT_THAT(refusal(folder), HasSubstr("state.json is damaged"));
   publish_file(folder / "state.json", "[1,");
   EXPECT_THAT(refusal(folder), HasSubstr("not a JSON object"));
 }

@@ -105,9 +105,10 @@ TEST(Report, TellsHowFarARunIs) {
   EXPECT_THAT(report.progress(clock), HasSubstr("epoch 1/5  step 0"));
   report_steps(report, clock, 30);
   report.held_out(clock, "L1", {0.125, 0.25});
-  EXPECT_EQ(report.progress(clock),
-            "epoch 2/5  step 30  generator 25.5  discriminator -25.5  held-out L1 0.1250 (average 0.2500)  8 images/s  "
-            "waiting 25 %  left 1 min");
+  EXPECT_EQ(
+      report.progress(clock),
+      "epoch 2/5  step 30  left 1 min  8 images/s  waiting 25 %  generator 25.5  discriminator -25.5  held-out L1 "
+      "0.1250 (average 0.2500)");
   report.status(clock, "running");
   const auto status = nlohmann::json::parse(read_file(run / "status.json"));
   EXPECT_EQ(status["state"], "running");
