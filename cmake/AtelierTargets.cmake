@@ -53,7 +53,7 @@ function(atelier_program name)
   cmake_parse_arguments(arg "" "SOURCE" "LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCE})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} atelier_warnings)
-  set_target_properties(${name} PROPERTIES INSTALL_RPATH_USE_LINK_PATH TRUE)  # LibTorch stays where it is
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH ${TORCH_INSTALL_PREFIX}/lib)  # LibTorch stays where it is, also inside the checkout
   add_dependencies(programs ${name})
   set_property(GLOBAL APPEND PROPERTY ATELIER_INSTALLED ${name})
 endfunction()
