@@ -99,10 +99,14 @@ void publish_folder(const fs::path& target, const std::function<void(const fs::p
 }
 
 void publish_file(const fs::path& target, std::string_view bytes) {
+  publish_file(target, [bytes](const WriteBytes& write) { write(bytes); });
+}
+
+void publish_file(const fs::path& target, const std::function<void(const WriteBytes&)>& fill) {
   const fs::path partial = beside(target, ".partial");
   try {
     const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
-    write_all(file, bytes, partial);
+    fill([&](std::string_view bytes) { write_all(file, bytes, partial); });
     if (fsync(file.number()) != 0) fail("cannot sync " + partial.string());
     fs::rename(partial, target);
   } catch (...) {

@@ -24,6 +24,10 @@ void publish_folder(const std::filesystem::path& target,
 /// The same for one file of `bytes`.
 void publish_file(const std::filesystem::path& target, std::string_view bytes);
 
+/// The same for a file that `fill` writes piece by piece, with the function it is given.
+using WriteBytes = std::function<void(std::string_view)>;
+void publish_file(const std::filesystem::path& target, const std::function<void(const WriteBytes&)>& fill);
+
 /// A whole file in memory. Throws when it cannot be read or is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, size_t max_bytes = size_t{1} << 30);
 

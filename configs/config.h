@@ -21,6 +21,7 @@ enum class Quality { kFast, kBalanced, kHigh };
 /// Where images come from and how they are delivered.
 struct DataConfig {
   std::string list;              ///< the list file: txt, csv, tsv or jsonl
+  bool verify_list = false;      ///< read the whole list, even if its index looks right
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;
   double held_out = 0.0;  ///< share of groups kept out of training, for the held-out loss

@@ -1,9 +1,11 @@
 #include "configs/console.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <utility>
 
 namespace atelier {
 namespace {
@@ -39,6 +41,24 @@ void Console::clear() {
   if (!terminal_) return;
   fmt::print(stderr, "{}", kClearLine);
   std::fflush(stderr);
+}
+
+std::string time_left(double seconds) {
+  const auto left = static_cast<uint64_t>(seconds);
+  return fmt::format("{}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);
+}
+
+std::function<void(double)> show_share(Console& console, std::string doing, std::stop_token stop) {
+  const auto begin = std::chrono::steady_clock::now();
+  return [&console, doing = std::move(doing), stop = std::move(stop), begin](double share) {
+    if (stop.stop_requested()) throw Interrupted();
+    if (share >= 1) return console.clear();
+    if (!console.progress_due()) return;
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::string line = fmt::format("{}: {:.0f}%", doing, 100 * share);
+    if (share > 0) line += ", " + time_left(seconds * (1 - share) / share);
+    console.progress(line);
+  };
 }
 
 }  // namespace atelier

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <stop_token>
 #include <string>
 
 namespace atelier {
@@ -30,5 +32,15 @@ class Console {
   const std::chrono::milliseconds interval_;
   SteadyClock::time_point last_ = SteadyClock::now();
 };
+
+/// "0:00:12 left"
+std::string time_left(double seconds);
+
+/// Thrown to leave a program at once: run_program ends with 130.
+struct Interrupted {};
+
+/// For work that tells now and then which share of it is done: shows "DOING: 34%, 0:00:12 left", and throws Interrupted
+/// once `stop` is requested. `console` must outlive it.
+std::function<void(double share)> show_share(Console& console, std::string doing, std::stop_token stop);
 
 }  // namespace atelier

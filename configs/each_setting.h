@@ -25,6 +25,8 @@ template <class AnyConfig, class Visit>
 void each_data_setting(AnyConfig& config, Visit&& visit) {
   auto& data = config.data;
   visit(Setting{"data.list", "", "list of images: a txt, csv, tsv or jsonl file"}, data.list, Text{});
+  visit(Setting{"data.verify_list", "", "read the whole list, even if its index looks right"}, data.verify_list,
+        Boolean{});
   visit(Setting{"data.seed", "", "seed of order and augmentation; none: the run's"}, data.seed,
         OptionalInteger{{0, int64_t{kMaxSeed}}});
   visit(Setting{"data.shuffle", "", "permute the whole list, windows of it, or nothing"}, data.shuffle,

@@ -10,6 +10,7 @@
 
 #include "configs/command_line.h"
 #include "configs/completion.h"
+#include "configs/console.h"
 #include "configs/help.h"
 #include "configs/interrupt.h"
 #include "configs/preset.h"
@@ -60,6 +61,8 @@ std::optional<std::string> Invocation::flag(const std::string& name) const {
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
   try {
     return run(program, argc, argv, body);
+  } catch (const Interrupted&) {
+    return kInterrupted;
   } catch (const std::invalid_argument& error) {
     return fail(program, error.what(), kUserMustChange);
   } catch (const std::bad_alloc&) {

@@ -43,7 +43,7 @@ struct Invocation {
 
 /// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help, --version,
 /// --show-config and --completion SHELL itself, else runs `body` and returns its exit code. std::invalid_argument
-/// becomes one line on stderr and exit 2; any other exception one line and exit 1.
+/// becomes one line on stderr and exit 2; Interrupted (console.h) exit 130; any other exception one line and exit 1.
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body);
 
 }  // namespace atelier

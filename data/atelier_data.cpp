@@ -141,6 +141,13 @@ void check_ledger(const std::filesystem::path& file) {
                                             folder.string(), std::generic_category().message(errno)));
 }
 
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
+  Console console;
+  return std::make_shared<const Manifest>(
+      data.list,
+      ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
+}
+
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
   const bool json = invocation.flag("json").has_value();
@@ -149,7 +156,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   const auto ledger = invocation.flag("ledger");
   if (ledger) check_ledger(*ledger);
 
-  const auto manifest = std::make_shared<Manifest>(config.data.list);
+  const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
   plan.start.position = number_flag(invocation, "start").value_or(0);
   const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
@@ -174,15 +181,15 @@ int run_stream(const Invocation& invocation, const Config& config) {
   return complete ? kGood : kInterrupted;
 }
 
-int run_labels(const Config& config) {
-  const Manifest manifest(config.data.list);
-  std::vector<uint64_t> counts(manifest.labels().size() + 1);  // the last one: rows without
-  for (uint64_t row = 0; row < manifest.size(); ++row) {
-    const int64_t label = manifest.label_index(row);
+int run_labels(const Invocation& invocation, const Config& config) {
+  const auto manifest = open_list(config.data, invocation.stop);
+  std::vector<uint64_t> counts(manifest->labels().size() + 1);  // the last one: rows without
+  for (uint64_t row = 0; row < manifest->size(); ++row) {
+    const int64_t label = manifest->label_index(row);
     ++counts[label < 0 ? counts.size() - 1 : static_cast<size_t>(label)];
   }
-  for (size_t i = 0; i < manifest.labels().size(); ++i) {
-    write_result(fmt::format("{}\t{}\n", counts[i], manifest.labels()[i]));
+  for (size_t i = 0; i < manifest->labels().size(); ++i) {
+    write_result(fmt::format("{}\t{}\n", counts[i], manifest->labels()[i]));
   }
   if (counts.back() > 0) write_result(fmt::format("{}\t(no label)\n", counts.back()));
   return kGood;
@@ -198,7 +205,7 @@ int run(const Invocation& invocation) {
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())
     throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
-  return given[0] == "stream" ? run_stream(invocation, config) : run_labels(config);
+  return given[0] == "stream" ? run_stream(invocation, config) : run_labels(invocation, config);
 }
 
 }  // namespace

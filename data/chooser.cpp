@@ -15,7 +15,7 @@ Chooser::Chooser(const StreamPlan& plan, double max_failure_rate)
 
 uint64_t Chooser::row_at(uint64_t position, uint64_t attempt) const {
   const uint64_t slot = attempt == 0 ? slot_at(plan_.order, position) : substitute_at(plan_.order, position, attempt);
-  return plan_.entries.empty() ? slot : plan_.entries[slot];
+  return plan_.rows.at(slot);
 }
 
 bool Chooser::is_barred(uint64_t row, uint64_t position) const {
@@ -33,7 +33,7 @@ std::optional<Chooser::Choice> Chooser::choose(uint64_t position, uint64_t attem
 
 bool Chooser::all_rows_have_verdicts() const {
   for (uint64_t slot = 0; slot < plan_.order.entries; ++slot) {
-    if (!verdicts_.has(plan_.entries.empty() ? slot : plan_.entries[slot])) return false;
+    if (!verdicts_.has(plan_.rows.at(slot))) return false;
   }
   return true;
 }

@@ -226,14 +226,19 @@ bool ListRows::read_table_row(size_t offset, Entry& entry, size_t& next) const {
   return true;
 }
 
-bool ListRows::read(size_t offset, Entry& entry, size_t& next) const {
-  entry = {};
-  if (format_ == Format::kTable) return read_table_row(offset, entry, next);
+bool ListRows::read_line(size_t offset, Entry& entry, size_t& next) const {
   const size_t end = std::min(text_.find('\n', offset), text_.size());
   next = std::min(end + 1, text_.size());
   if (end - offset > kMaxRowBytes) throw std::invalid_argument("longer than 1 MiB; a row is one line");
   const std::string_view line = text_.substr(offset, end - offset);
   return format_ == Format::kText ? read_url_line(line, entry) : read_json_line(line, entry);
+}
+
+bool ListRows::read(size_t offset, Entry& entry, size_t& next) const {
+  entry = {};
+  const bool is_row = format_ == Format::kTable ? read_table_row(offset, entry, next) : read_line(offset, entry, next);
+  if (is_row) normalize(entry);
+  return is_row;
 }
 
 }  // namespace atelier

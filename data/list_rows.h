@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "data/manifest.h"
+#include "data/entry.h"
 
 namespace atelier {
 
@@ -16,8 +16,8 @@ inline constexpr size_t kMaxRowBytes = size_t{1} << 20;
 /// What a column or a key of a list means. kOther is carried by the list and read by nobody.
 enum class Field { kUrl, kLabel, kCaption, kConditionUrl, kSha256, kGroup, kLicence, kCreator, kOther };
 
-/// The rows of one list's text, one by one from any offset: txt, csv, tsv or jsonl. Fields come out as they stand in
-/// the list, and empty where it gives none.
+/// The rows of one list's text, one by one from any offset: txt, csv, tsv or jsonl. Fields come out normalised
+/// (entry.h), and empty where the list gives none.
 ///
 /// Errors: std::invalid_argument with a clause that says what is wrong and what to do; the caller adds file and line.
 /// Reading is const and may be done from any number of threads.
@@ -30,6 +30,9 @@ class ListRows {
   /// Where the first row may begin: behind the byte order mark and the header row.
   size_t begin() const { return begin_; }
 
+  /// Whether every row is one line, so that reading may begin behind any line's end.
+  bool is_line_by_line() const { return format_ != Format::kTable; }
+
   /// Reads the row that begins at `offset` into `entry`, whose former contents are dropped.
   ///   next     set to where the row after it begins
   ///   returns  false: a blank line or a comment, so no row
@@ -40,6 +43,7 @@ class ListRows {
 
   void read_header();
   bool read_table_row(size_t offset, Entry& entry, size_t& next) const;
+  bool read_line(size_t offset, Entry& entry, size_t& next) const;
 
   std::string_view text_;
   Format format_ = Format::kText;

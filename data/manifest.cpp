@@ -2,26 +2,34 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <fmt/format.h>
+#include <optional>
 #include <span>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
-#include <unordered_map>
+#include <thread>
 #include <utility>
 
 #include "base/files.h"
-#include "base/random.h"
+#include "data/list_index.h"
 #include "data/list_rows.h"
+#include "data/list_scan.h"
 #include "data/mapped_file.h"
-#include "data/utf8.h"
 
 namespace atelier {
+namespace fs = std::filesystem;
 namespace {
 
-std::invalid_argument error_at(const std::filesystem::path& list, std::string_view text, size_t offset,
-                               std::string_view clause) {
-  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(offset), '\n');
-  return std::invalid_argument(fmt::format("{}:{}: {}", list.string(), line, clause));
+constexpr size_t kIndexedFrom = size_t{16} << 20;  // shorter lists are read in no time
+
+std::invalid_argument error_at(const fs::path& list, std::string_view text, const BadRow& error) {
+  const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(error.offset), '\n');
+  return std::invalid_argument(fmt::format("{}:{}: {}", list.string(), line, error.what()));
 }
 
 /// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
@@ -33,38 +41,7 @@ bool has_scheme(std::string_view url) {
          });
 }
 
-void check_url(std::string_view url) {
-  const auto is_control = [](char letter) { return static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f; };
-  if (std::any_of(url.begin(), url.end(), is_control)) {
-    throw std::invalid_argument("a control character in the url; write it percent-encoded");
-  }
-}
-
-void check_sha256(std::string& digits) {
-  for (char& digit : digits) {
-    if (digit >= 'A' && digit <= 'F') digit = static_cast<char>(digit - 'A' + 'a');
-  }
-  if (digits.size() != 64 || digits.find_first_not_of("0123456789abcdef") != std::string::npos) {
-    throw std::invalid_argument("sha256 is not 64 hexadecimal digits; correct it or leave it out");
-  }
-}
-
-/// What every row must hold, whatever the format. Empty optional fields become absent ones.
-void check(Entry& entry) {
-  for (std::optional<std::string>* field : {&entry.label, &entry.condition_url, &entry.sha256}) {
-    if (*field && (*field)->empty()) field->reset();
-  }
-  if (entry.url.empty()) throw std::invalid_argument("no url; give every row one, or take the row out");
-  check_url(entry.url);
-  if (entry.condition_url) check_url(*entry.condition_url);
-  if (entry.sha256) check_sha256(*entry.sha256);
-}
-
-/// The rows of a list that is text at all.
-ListRows open_rows(const std::filesystem::path& list, std::string_view text) {
-  if (const size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
-    throw error_at(list, text, bad, "not UTF-8; save the list as UTF-8");
-  }
+ListRows open_rows(const fs::path& list, std::string_view text) {
   try {
     return ListRows(text, list);
   } catch (const std::invalid_argument& error) {
@@ -72,80 +49,130 @@ ListRows open_rows(const std::filesystem::path& list, std::string_view text) {
   }
 }
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): names a group by a number on every machine.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  return hash;
+std::string hash_of(std::string_view bytes) { return sha256_hex(std::as_bytes(std::span(bytes))); }
+
+/// Where the index of a list may be: beside it, else in the user's cache folder (XDG Base Directory Specification).
+std::vector<fs::path> places_of_index(const fs::path& list) {
+  std::vector<fs::path> places{list.string() + ".index"};
+  fs::path cache;
+  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder && *folder == '/') {
+    cache = folder;
+  } else if (const char* home = std::getenv("HOME"); home && *home == '/') {
+    cache = fs::path(home) / ".cache";
+  }
+  if (cache.empty()) return places;
+  const std::string name = hash_of(fs::absolute(list).lexically_normal().string()).substr(0, 16);
+  places.push_back(cache / "atelier" / (name + "-" + list.filename().string() + ".index"));
+  return places;
 }
 
 }  // namespace
 
 struct Manifest::State {
-  std::filesystem::path list;
-  std::filesystem::path folder;  // absolute; relative urls are relative to it
+  fs::path list;
+  fs::path folder;  // absolute; relative urls are relative to it
   MappedFile file;
   ListRows rows;
-  std::vector<uint64_t> offsets;   // of row i
-  std::vector<int32_t> label_ids;  // of row i; -1: none
-  std::vector<std::string> labels;
-  std::string sha256;
+  ListIndex index;
 
-  explicit State(const std::filesystem::path& path)
+  State(const fs::path& path, const ManifestOptions& options)
       : list(path),
-        folder(std::filesystem::absolute(path).parent_path()),
+        folder(fs::absolute(path).parent_path()),
         file(path),
-        rows(open_rows(path, file.text())) {}
+        rows(open_rows(path, file.text())),
+        index(open_index(options)) {}
 
-  void read_rows();
-  void sort_labels(std::unordered_map<std::string, int32_t> found);
-  Entry row(uint64_t index) const;
+  ListIndex open_index(const ManifestOptions& options) const;
+  void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
+  ListIndex write_index_at(const fs::path& place, const ListPrint& print, const ManifestOptions& options) const;
+  Entry row(uint64_t number) const;
   std::string resolved(const std::string& url) const {
     return has_scheme(url) ? url : (folder / url).lexically_normal().string();
   }
 };
 
-void Manifest::State::read_rows() {
-  const std::string_view text = file.text();
-  std::unordered_map<std::string, int32_t> found;
-  Entry entry;
-  for (size_t offset = rows.begin(), next = 0; offset < text.size(); offset = next) {
-    try {
-      if (!rows.read(offset, entry, next)) continue;
-      check(entry);
-    } catch (const std::invalid_argument& error) {
-      throw error_at(list, text, offset, error.what());
+/// The list's own index if there is one, else a new one.
+ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
+  ListPrint print = print_of(list, file.text());
+  if (file.text().size() >= kIndexedFrom) {
+    const std::vector<fs::path> places = places_of_index(list);
+    if (options.verify) print.sha256 = hash_of(file.text());
+    for (const fs::path& place : places) {
+      auto known = ListIndex::open(place);
+      const bool is_same = known && looks_like(print, known->print());
+      if (is_same && (!options.verify || known->print().sha256 == print.sha256)) return std::move(*known);
     }
-    offsets.push_back(offset);
-    label_ids.push_back(-1);
-    if (!entry.label) continue;
-    label_ids.back() = found.try_emplace(std::move(*entry.label), static_cast<int32_t>(found.size())).first->second;
+    for (const fs::path& place : places) {
+      try {
+        return write_index_at(place, print, options);
+      } catch (const std::system_error&) {
+        continue;  // it cannot be written there
+      }
+    }
   }
-  if (offsets.empty()) throw std::invalid_argument(list.string() + ": no rows; give the list at least one url");
-  sort_labels(std::move(found));
+  std::string bytes;
+  write_index(std::move(print), options, [&](std::string_view piece) { bytes += piece; });
+  return ListIndex::in_memory(std::move(bytes));
 }
 
-void Manifest::State::sort_labels(std::unordered_map<std::string, int32_t> found) {
-  for (const auto& [label, id] : found) labels.push_back(label);
-  std::sort(labels.begin(), labels.end());
-  std::vector<int32_t> sorted_id(labels.size());
-  for (size_t i = 0; i < labels.size(); ++i) sorted_id[static_cast<size_t>(found[labels[i]])] = static_cast<int32_t>(i);
-  for (int32_t& id : label_ids) {
-    if (id >= 0) id = sorted_id[static_cast<size_t>(id)];
+/// Of several processes that need the same index, one writes it and the others wait.
+ListIndex Manifest::State::write_index_at(const fs::path& place, const ListPrint& print,
+                                          const ManifestOptions& options) const {
+  fs::create_directories(fs::absolute(place).parent_path());
+  const fs::path lock_file = place.parent_path() / fmt::format(".{}.lock", place.filename().string());
+  std::optional<FileLock> lock;
+  while (!(lock = FileLock::try_acquire(lock_file))) {
+    if (options.progress) options.progress(0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
+  auto known = ListIndex::open(place);
+  if (!known || !looks_like(print, known->print()) || options.verify) {
+    publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
+    known = ListIndex::open(place);
+  }
+  if (!known) throw std::system_error(EIO, std::generic_category(), "cannot read " + place.string());
+  return std::move(*known);
 }
 
-Entry Manifest::State::row(uint64_t index) const {
+void Manifest::State::write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const {
+  const std::string_view text = file.text();
+  const auto bytes = [&](size_t begin, size_t end) {
+    return std::as_bytes(std::span(text.substr(begin, end - begin)));
+  };
+  ListIndexWriter writer(write);
+  Sha256 hash;
+  hash.update(bytes(0, rows.begin()));
+  scan_list(rows, text, [&](const Stretch& stretch) {
+    try {
+      writer.add(stretch);
+    } catch (const std::invalid_argument& error) {
+      throw BadRow(stretch.begin, error.what());
+    }
+    hash.update(bytes(stretch.begin, stretch.end));
+    if (options.progress) options.progress(static_cast<double>(stretch.end) / static_cast<double>(text.size()));
+  });
+  if (writer.rows() == 0) throw std::invalid_argument(list.string() + ": no rows; give the list at least one url");
+  print.sha256 = hash.hex();
+  writer.finish(print);
+}
+
+Entry Manifest::State::row(uint64_t number) const {
   Entry entry;
   size_t next = 0;
-  rows.read(offsets.at(index), entry, next);
-  check(entry);
-  return entry;
+  const uint64_t offset = index.mark(number).offset;
+  try {
+    if (offset < file.text().size() && rows.read(offset, entry, next)) return entry;
+  } catch (const std::invalid_argument&) {
+  }
+  throw std::runtime_error(
+      fmt::format("{}: row {} is not where the list's index has it; set data.verify_list once to read the list anew",
+                  list.string(), number));
 }
 
-Manifest::Manifest(const std::filesystem::path& list) try : state_(std::make_unique<State>(list)) {
-  state_->read_rows();
-  state_->sha256 = sha256_hex(std::as_bytes(std::span(state_->file.text())));
+Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try
+    : state_(std::make_unique<State>(list, options)) {
+} catch (const BadRow& error) {
+  throw error_at(list, MappedFile(list).text(), error);
 } catch (const std::system_error& error) {
   throw std::invalid_argument(fmt::format("{}; check the path of the list", error.what()));
 }
@@ -154,7 +181,7 @@ Manifest::~Manifest() = default;
 Manifest::Manifest(Manifest&&) noexcept = default;
 Manifest& Manifest::operator=(Manifest&&) noexcept = default;
 
-uint64_t Manifest::size() const { return state_->offsets.size(); }
+uint64_t Manifest::size() const { return state_->index.size(); }
 
 Entry Manifest::entry(uint64_t index) const {
   Entry entry = state_->row(index);
@@ -164,21 +191,15 @@ Entry Manifest::entry(uint64_t index) const {
   return entry;
 }
 
-const std::vector<std::string>& Manifest::labels() const { return state_->labels; }
+const std::vector<std::string>& Manifest::labels() const { return state_->index.labels(); }
 
-int64_t Manifest::label_index(uint64_t index) const { return state_->label_ids.at(index); }
+int64_t Manifest::label_index(uint64_t index) const { return state_->index.mark(index).label; }
 
-const std::string& Manifest::sha256() const { return state_->sha256; }
+const std::string& Manifest::sha256() const { return state_->index.print().sha256; }
 
-std::vector<uint64_t> Manifest::split(double share, bool held_out) const {
-  std::vector<uint64_t> rows;
-  for (uint64_t index = 0; index < size(); ++index) {
-    const Entry entry = state_->row(index);
-    const uint64_t group = hash_of(entry.group.empty() ? entry.url : entry.group);
-    const bool is_held_out = random_uniform(0, group, Purpose::kHeldOut) < share;
-    if (is_held_out == held_out) rows.push_back(index);
-  }
-  return rows;
+RowSet Manifest::split(double share, bool held_out) const {
+  const auto end = static_cast<uint64_t>(std::ceil(std::ldexp(share, 32)));
+  return RowSet::of(size(), [&](uint64_t row) { return (state_->index.mark(row).group < end) == held_out; });
 }
 
 }  // namespace atelier

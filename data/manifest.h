@@ -2,35 +2,34 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "data/entry.h"
+#include "data/row_set.h"
+
 namespace atelier {
 
-/// One row of a list.
-struct Entry {
-  std::string url;  ///< http(s)://, or an absolute path (relative ones are resolved)
-  std::optional<std::string> label;
-  std::string caption;
-  std::optional<std::string> condition_url;  ///< the input image of a pair
-  std::optional<std::string> sha256;         ///< of the image's bytes, 64 lower-case hexadecimal digits
-  std::string group;                         ///< entries that stay on one side of a split; the url when not given
-  std::string licence;
-  std::string creator;
+struct ManifestOptions {
+  bool verify = false;                         ///< read the whole list, even if its index looks right
+  std::function<void(double share)> progress;  ///< called now and then while the list is read; on the same thread
 };
 
 /// A list on disk with random access: txt (a URL a line), csv or tsv (header row, RFC 4180 quotes) or jsonl, told
-/// apart by the file's extension. The file is memory-mapped; what is held is 8 bytes a row, and a label and a split
-/// for each. Blank lines, and lines of a txt that begin with '#', are no rows.
+/// apart by the file's extension. Blank lines, and lines of a txt that begin with '#', are no rows.
+///
+/// List and index (list_index.h) are memory-mapped, so what is held does not grow with the rows. A list of 16 MiB and
+/// more is read whole only once: its index is kept beside it as LIST.index, or in the user's cache folder where the
+/// list's own cannot be written; it is made again when size, time or samples of the list tell that it has changed.
 ///
 /// Errors: std::invalid_argument with one sentence that names the file, the line and what to do (unreadable, empty,
 /// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type). Reading is const and may be
 /// done from any number of threads.
 class Manifest {
  public:
-  explicit Manifest(const std::filesystem::path& list);
+  explicit Manifest(const std::filesystem::path& list, const ManifestOptions& options = {});
   ~Manifest();
   Manifest(Manifest&&) noexcept;
   Manifest& operator=(Manifest&&) noexcept;
@@ -45,9 +44,9 @@ class Manifest {
   /// SHA-256 of the file: what a resumed run compares.
   const std::string& sha256() const;
 
-  /// The rows kept (false) or held out (true), ascending: a group is held out when its keyed hash falls below
-  /// `share`. A pure function of (group, share): lists may grow without moving anybody.
-  std::vector<uint64_t> split(double share, bool held_out) const;
+  /// The rows kept (false) or held out (true): a group is held out when its keyed hash falls below `share`. A pure
+  /// function of (group, share): lists may grow without moving anybody.
+  RowSet split(double share, bool held_out) const;
 
  private:
   struct State;

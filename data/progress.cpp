@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "configs/console.h"
+
 namespace atelier {
 namespace {
 
@@ -24,10 +26,8 @@ double megabytes_per_second(const StreamReport& report, double seconds) {
   return rate(static_cast<double>(report.bytes) / 1e6, seconds);
 }
 
-std::string time_left(const StreamReport& report, double seconds, uint64_t total) {
-  const auto left = static_cast<uint64_t>(seconds * static_cast<double>(total - report.delivered) /
-                                          static_cast<double>(report.delivered));
-  return fmt::format("{}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);
+double seconds_left(const StreamReport& report, double seconds, uint64_t total) {
+  return seconds * static_cast<double>(total - report.delivered) / static_cast<double>(report.delivered);
 }
 
 nlohmann::ordered_json stage_json(const StageTime& stage) {
@@ -53,7 +53,7 @@ std::string progress_line(const StreamReport& report, double seconds, uint64_t t
   if (total > 0) line += fmt::format(" ({}%)", std::min<uint64_t>(100, 100 * report.delivered / total));
   line += fmt::format(", {:.1f}/s, {:.1f} MB/s, failures: {}, waits for {}", images_per_second(report, seconds),
                       megabytes_per_second(report, seconds), failures_text(report), report.limit);
-  if (report.delivered > 0 && report.delivered < total) line += ", " + time_left(report, seconds, total);
+  if (report.delivered > 0 && report.delivered < total) line += ", " + time_left(seconds_left(report, seconds, total));
   return line;
 }
 

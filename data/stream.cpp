@@ -48,15 +48,13 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
     throw std::invalid_argument("nothing is held out; set data.held_out to a share of the groups, such as 0.05");
   }
   StreamPlan plan;
-  if (data.held_out > 0) {
-    plan.entries = manifest->split(data.held_out, held_out);
-    if (plan.entries.empty()) {
-      throw std::invalid_argument("the split of " + data.list + " leaves no rows on one side; change data.held_out");
-    }
+  plan.rows = data.held_out > 0 ? manifest->split(data.held_out, held_out) : RowSet::all(manifest->size());
+  if (plan.rows.empty()) {
+    throw std::invalid_argument("the split of " + data.list + " leaves no rows on one side; change data.held_out");
   }
   plan.batch = static_cast<uint64_t>(config.train.batch_size);
   plan.order = {.seed = config.data_seed(),
-                .entries = plan.entries.empty() ? manifest->size() : plan.entries.size(),
+                .entries = plan.rows.size(),
                 .mode = mode_of(data.shuffle),
                 .window = shuffle_window(plan.batch)};
   plan.augment = !held_out;

@@ -24,13 +24,12 @@ struct StreamState {
   Verdicts verdicts;
 };
 
-/// What a stream is made of. `entries` maps slots of the order to rows of the manifest (training rows, or held-out
-/// rows).
+/// What a stream is made of. `rows` maps slots of the order to rows of the manifest: training rows, or held-out ones.
 struct StreamPlan {
   std::shared_ptr<const Manifest> manifest;
-  std::vector<uint64_t> entries;  ///< ascending rows; empty: all rows
-  Order order;                    ///< order.entries == number of rows streamed
-  uint64_t batch = 32;            ///< global batch
+  RowSet rows;
+  Order order;          ///< order.entries == rows.size()
+  uint64_t batch = 32;  ///< global batch
   uint64_t rank = 0, world = 1;
   bool augment = true;  ///< false: no flip, no brightness (held-out batches)
   StreamState start;

@@ -179,11 +179,13 @@ void refuse_many_processes() {
         "WORLD_SIZE is {}, but a run is one process: start atelier-train once, without a launcher.", processes));
 }
 
-std::shared_ptr<const Manifest> open_list(const std::string& list) {
-  if (list.empty())
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& console, const std::stop_token& stop) {
+  if (data.list.empty())
     throw std::invalid_argument(
         "data.list is not set: name the list of images to train on, such as --data.list furniture.jsonl.");
-  return std::make_shared<const Manifest>(list);
+  return std::make_shared<const Manifest>(
+      data.list,
+      ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
 }
 
 /// The held-out samples that fit in memory, drawn by the seed; none when nothing is held out.
@@ -228,7 +230,7 @@ int train(const Invocation& invocation) {
   const Config& config = invocation.config();
   Console console;
 
-  const auto manifest = open_list(config.data.list);
+  const auto manifest = open_list(config.data, console, invocation.stop);
   const RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
   std::vector<std::string> warnings = folder.warnings;
   StreamPlan plan = plan_stream(config, manifest);
