@@ -10,7 +10,7 @@ add_library(atelier_torch INTERFACE)
 add_library(atelier::torch ALIAS atelier_torch)
 set_target_properties(atelier_torch PROPERTIES EXPORT_NAME torch)
 target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
-target_include_directories(atelier_torch SYSTEM INTERFACE $<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>)
+target_include_directories(atelier_torch SYSTEM INTERFACE "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
 # Its include folder carries a newer fmt than the system's library: next to LibTorch, fmt is its headers.
 target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY)
 

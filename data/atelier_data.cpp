@@ -87,12 +87,12 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
 class Meter {
  public:
   Meter(const Stream& stream, uint64_t total)
-      : stream_(stream), total_(total), thread_([this](std::stop_token stop) { run(stop); }) {}
+      : stream_(stream), total_(total), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
   double seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
 
  private:
-  void run(std::stop_token stop) {
+  void run(const std::stop_token& stop) {
     Console console;
     std::mutex mutex;
     std::condition_variable_any stopped;

@@ -50,7 +50,7 @@ Pipeline::~Pipeline() {
   inbox_.push(Wake{});
 }
 
-std::optional<Delivery> Pipeline::next(std::stop_token stop, SteadyClock::time_point until) {
+std::optional<Delivery> Pipeline::next(const std::stop_token& stop, SteadyClock::time_point until) {
   while (!stop.stop_requested()) {
     const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
     if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {

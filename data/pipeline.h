@@ -42,7 +42,7 @@ class Pipeline {
   ~Pipeline();
 
   /// The next batch, in order; nothing: stopped, or not there by `until`. Throws what ended the run.
-  std::optional<Delivery> next(std::stop_token stop, SteadyClock::time_point until);
+  std::optional<Delivery> next(const std::stop_token& stop, SteadyClock::time_point until);
   const StreamPlan& plan() const { return plan_; }
   /// The counts of fetching and decoding; what the consumer counts is left zero.
   StreamReport report() const;

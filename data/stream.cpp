@@ -74,13 +74,13 @@ struct Stream::Consumer {
       : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
 };
 
-Stream::Stream(const Config& config, StreamPlan plan, MakeSource make_source)
+Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : consumer_(
           std::make_unique<Consumer>(config, std::move(plan), make_source ? make_source : http_source(config.data))) {}
 
 Stream::~Stream() = default;
 
-Batch Stream::next(std::stop_token stop, std::chrono::milliseconds patience) {
+Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patience) {
   const auto begin = SteadyClock::now();
   std::optional<Delivery> delivery = consumer_->pipeline.next(stop, begin + patience);
   const auto end = SteadyClock::now();

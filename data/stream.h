@@ -73,7 +73,7 @@ class Stream {
   using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
 
   /// `make_source` is for tests; by default HttpSource with the limits of the settings.
-  Stream(const Config& config, StreamPlan plan, MakeSource make_source = {});
+  Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
   ~Stream();
 
   /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
@@ -82,7 +82,7 @@ class Stream {
   /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, or when every entry of the list
   /// has a verdict. `stop` ends the wait within 100 ms, and so does
   /// the end of `patience`: then the batch is empty (size 0).
-  Batch next(std::stop_token stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
+  Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// After the batches delivered so far. Verdicts of positions not yet delivered are left out, so that the state does
   /// not depend on how far ahead the stream had read.

@@ -90,7 +90,7 @@ std::vector<fs::path> save_variations(const fs::path& folder, std::span<const Va
 }
 
 Image contact_sheet_of(std::span<const Answered> requests) {
-  size_t columns = 0;
+  size_t columns = 1;
   for (const Answered& request : requests)
     columns = std::max(columns, request.material.size() + request.variations.size());
   if (requests.size() == 1 && columns > kLongestRow) columns = static_cast<size_t>(std::ceil(std::sqrt(columns)));

@@ -17,5 +17,4 @@ if ! .venv/bin/python -c 'import tensorboard' 2>/dev/null; then
 fi
 export TEST_PYTHON=$PWD/.venv/bin/python
 
-if [[ $PRESET == tsan ]]; then export TSAN_OPTIONS="suppressions=$PWD/tests/support/tsan.supp ${TSAN_OPTIONS:-}"; fi
 ctest --preset "$PRESET" --parallel "$(nproc)" "$@"
