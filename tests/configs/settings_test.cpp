@@ -76,7 +76,7 @@ TEST(Settings, HaveTheDefaultsThatUsersOfSuchATrainerKnow) {
 
 TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
-  [[maybe_unused]] const auto& [list, seed, shuffle, held_out, image_size, fit, condition, flip, brightness,
+  [[maybe_unused]] const auto& [list, verify, seed, shuffle, held_out, image_size, fit, condition, flip, brightness,
                                 max_image_size, private_, connections, threads, memory, head, get, deadline, rate,
                                 outage] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
@@ -84,7 +84,7 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 19 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 20 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
@@ -275,7 +275,8 @@ TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
 }
 
 TEST(Booleans, TakeTheUsualWords) {
-  for (const char* yes : {"true", "yes", "on", "1", "True"}) EXPECT_TRUE(with("data.allow_private", yes).data.allow_private);
+  for (const char* yes : {"true", "yes", "on", "1", "True"})
+    EXPECT_TRUE(with("data.allow_private", yes).data.allow_private);
   for (const char* no : {"false", "no", "off", "0"}) EXPECT_FALSE(with("data.flip", no).data.flip) << no;
   for (const char* wrong : {"", "2", "y", "tru"}) EXPECT_FALSE(takes("data.flip", wrong)) << wrong;
 }
