@@ -36,11 +36,6 @@ class Descriptor {
   int number_;
 };
 
-void sync_path(const fs::path& path) {
-  const Descriptor file(path, O_RDONLY);
-  if (fsync(file.number()) != 0) fail("cannot sync " + path.string());
-}
-
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 void sync_tree(const fs::path& folder) {
@@ -76,6 +71,11 @@ void exchange(const fs::path& partial, const fs::path& target) {
 }
 
 }  // namespace
+
+void sync_path(const fs::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  if (fsync(file.number()) != 0) fail("cannot sync " + path.string());
+}
 
 void publish_folder(const fs::path& target, const std::function<void(const fs::path&)>& write) {
   const fs::path partial = beside(target, ".partial");

@@ -28,6 +28,9 @@ void publish_file(const std::filesystem::path& target, std::string_view bytes);
 using WriteBytes = std::function<void(std::string_view)>;
 void publish_file(const std::filesystem::path& target, const std::function<void(const WriteBytes&)>& fill);
 
+/// Waits until a file or a folder is on the disk.
+void sync_path(const std::filesystem::path& path);
+
 /// A whole file in memory. Throws when it cannot be read or is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, size_t max_bytes = size_t{1} << 30);
 

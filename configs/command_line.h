@@ -18,6 +18,7 @@ struct Alias {
 };
 inline constexpr Alias kAliases[] = {
     {"list", "data.list"},
+    {"cache", "data.cache"},
     {"verify-list", "data.verify_list"},
     {"allow-private", "data.allow_private"},
     {"run-dir", "train.run_dir"},

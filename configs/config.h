@@ -20,7 +20,8 @@ enum class Quality { kFast, kBalanced, kHigh };
 
 /// Where images come from and how they are delivered.
 struct DataConfig {
-  std::string list;              ///< the list file: txt, csv, tsv or jsonl
+  std::string list;              ///< the list file (txt, csv, tsv or jsonl), or a packed store
+  std::string cache;             ///< folder that keeps what has been fetched; empty: none
   bool verify_list = false;      ///< read the whole list, even if its index looks right
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;

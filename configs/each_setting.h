@@ -24,7 +24,10 @@ inline constexpr auto kDevices = choice<Device>("auto", "cpu", "cuda");
 template <class AnyConfig, class Visit>
 void each_data_setting(AnyConfig& config, Visit&& visit) {
   auto& data = config.data;
-  visit(Setting{"data.list", "", "list of images: a txt, csv, tsv or jsonl file"}, data.list, Text{});
+  visit(Setting{"data.list", "", "list of images (txt, csv, tsv, jsonl), or a folder made by atelier-data pack"},
+        data.list, Text{});
+  visit(Setting{"data.cache", "", "folder that keeps what has been fetched, for later passes; empty: none"}, data.cache,
+        Text{});
   visit(Setting{"data.verify_list", "", "read the whole list, even if its index looks right"}, data.verify_list,
         Boolean{});
   visit(Setting{"data.seed", "", "seed of order and augmentation; none: the run's"}, data.seed,

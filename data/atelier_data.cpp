@@ -24,7 +24,10 @@
 #include "configs/console.h"
 #include "configs/program.h"
 #include "data/manifest.h"
+#include "data/mapped_file.h"
+#include "data/open_source.h"
 #include "data/progress.h"
+#include "data/store.h"
 #include "data/stream.h"
 
 // atelier-data: the stream alone, to look at a list and at how fast it comes in.
@@ -35,7 +38,7 @@ namespace {
 const Program kProgram{.name = "atelier-data",
                        .summary = "Streams the images of a list as training would, and says how it went.",
                        .sections = {"seed", "data"},
-                       .positional = {"command", "list"},
+                       .positional = {"command", "list", "store"},
                        .flags =
                            {
                                {"dump", "N", "write the first N positions to stdout as position,entry,sha256 and end"},
@@ -49,9 +52,13 @@ const Program kProgram{.name = "atelier-data",
                            "  atelier-data stream furniture.jsonl\n"
                            "  atelier-data stream furniture.jsonl --dump 1000 --seed 7 > order.csv\n"
                            "  atelier-data labels furniture.jsonl\n"
+                           "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
+                           "  atelier-data verify furniture/\n"
                            "\n"
                            "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
-                           "labels LIST counts the rows of each label. LIST is the setting data.list.\n"};
+                           "labels LIST counts the rows of each label; pack LIST STORE fetches every image into a\n"
+                           "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
+                           "the folder whole and checks it. LIST is the setting data.list.\n"};
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -144,7 +151,7 @@ void check_ledger(const std::filesystem::path& file) {
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
   Console console;
   return std::make_shared<const Manifest>(
-      data.list,
+      list_of(data.list),
       ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
 }
 
@@ -176,6 +183,8 @@ int run_stream(const Invocation& invocation, const Config& config) {
     throw;
   }
   write_ledger();
+  if (!stream.report().cache_failure.empty())
+    Console().warn("the cache is no longer filled: " + stream.report().cache_failure);
   if (json) write_result(summary_json(stream.report(), seconds) + "\n");
   if (!json) fmt::print(stderr, "{}", summary_text(stream.report(), seconds));
   return complete ? kGood : kInterrupted;
@@ -195,17 +204,81 @@ int run_labels(const Invocation& invocation, const Config& config) {
   return kGood;
 }
 
+/// A store with a copy of the list, whose rows it will hold.
+std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
+                                   const Manifest& manifest) {
+  const std::string copy = "list" + list.extension().string();
+  auto store = std::make_shared<Store>(
+      folder, StoreIdentity{.list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = copy});
+  if (!std::filesystem::exists(folder / copy)) {
+    const MappedFile text(list);
+    publish_file(folder / copy, text.text());
+  }
+  return store;
+}
+
+int run_pack(const Invocation& invocation, Config config, const std::filesystem::path& folder) {
+  if (std::filesystem::is_directory(config.data.list))
+    throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
+  const auto ledger = invocation.flag("ledger");
+  if (ledger) check_ledger(*ledger);
+  const auto manifest = open_list(config.data, invocation.stop);
+  const auto store = begin_store(folder, config.data.list, *manifest);
+  config.data.cache = folder.string();
+  config.data.shuffle = Shuffle::kNone;
+  config.data.held_out = 0;
+  StreamPlan plan = plan_stream(config, manifest);
+  plan.augment = false;
+
+  bool complete = false;
+  std::string failure;
+  {
+    Stream stream(config, std::move(plan));
+    const Meter meter(stream, manifest->size());
+    complete = take_samples(stream, manifest->size(), false, invocation.stop);
+    failure = stream.report().cache_failure;
+    if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
+  }  // what is left in memory is sealed here
+  if (!failure.empty()) throw std::runtime_error(failure);
+  uint64_t held = 0;
+  for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
+  fmt::print(stderr, "{} holds {} of {} images in {} shards{}\n", folder.string(), held, manifest->size(),
+             Store(folder).shards(), complete ? "" : "; the same command goes on from here");
+  return complete ? kGood : kInterrupted;
+}
+
+int run_verify(const Invocation& invocation, const Config& config) {
+  if (!Store::is_store(config.data.list))
+    throw std::invalid_argument(
+        fmt::format("{} is no store; verify takes a folder made by pack or --cache", config.data.list));
+  Console console;
+  const Store store(config.data.list);
+  const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
+  for (const std::string& damage : found.damages) console.say(damage);
+  console.say(fmt::format("{} bodies in {} shards, {:.1f} MB; {} of {} rows have their image; {} shards are damaged",
+                          found.bodies, found.shards, static_cast<double>(found.bytes) / 1e6, found.rows,
+                          store.identity().rows, found.damages.size()));
+  return found.damages.empty() ? kGood : kSystemFailed;
+}
+
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   Config config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
-  if (given[0] != "stream" && given[0] != "labels")
-    throw std::invalid_argument(
-        fmt::format("there is no command \"{}\"; it is stream or labels, such as atelier-data stream LIST", given[0]));
+  const std::string& command = given[0];
+  if (command != "stream" && command != "labels" && command != "pack" && command != "verify")
+    throw std::invalid_argument(fmt::format(
+        "there is no command \"{}\"; it is stream, labels, pack or verify, such as atelier-data stream LIST", command));
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())
-    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
-  return given[0] == "stream" ? run_stream(invocation, config) : run_labels(invocation, config);
+    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", command));
+  if (command == "pack" && given.size() < 3)
+    throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
+  if (command != "pack" && given.size() > 2)
+    throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", command, given[2]));
+  if (command == "pack") return run_pack(invocation, config, given[2]);
+  if (command == "verify") return run_verify(invocation, config);
+  return command == "stream" ? run_stream(invocation, config) : run_labels(invocation, config);
 }
 
 }  // namespace

@@ -1,12 +1,10 @@
 #include "data/http.h"
 
 #include <atomic>
-#include <csignal>
 #include <exception>
 #include <fmt/format.h>
 #include <memory>
 #include <mutex>
-#include <pthread.h>
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
@@ -14,15 +12,18 @@
 #include <variant>
 #include <vector>
 
+#include "data/block_signals.h"
 #include "data/curl_handle.h"
 #include "data/host_queue.h"
 #include "data/local_file.h"
+#include "data/readers.h"
 #include "data/transfer.h"
 #include "data/url.h"
 
 namespace atelier {
 namespace {
 
+constexpr int kFileThreads = 4;
 constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
 
 /// Memory or file descriptors have run out: nothing that another attempt mends.
@@ -39,20 +40,17 @@ CurlMulti make_multi(const HttpLimits& limits) {
   return multi;
 }
 
-/// Signals are for the program's own threads. A write to a connection that the peer closed is an error, not a SIGPIPE.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
 }  // namespace
 
 /// The thread and what it owns. Only `submitted_` and the counts are shared.
 class HttpSource::Loop {
  public:
   Loop(const HttpLimits& limits, Handler handler)
-      : limits_(limits), handler_(std::move(handler)), waiting_(HttpLimits::kPerHost), multi_(make_multi(limits_)) {
+      : limits_(limits),
+        handler_(std::move(handler)),
+        waiting_(HttpLimits::kPerHost),
+        multi_(make_multi(limits_)),
+        files_(kFileThreads, [this](const Request& request) { answer_with_file(request); }) {
     for (int i = 0; i < limits_.connections; ++i) {
       transfers_.push_back(std::make_unique<Transfer>(limits_));
       idle_.push_back(transfers_.back().get());
@@ -86,7 +84,7 @@ class HttpSource::Loop {
     handler_({.body = std::current_exception()});
   }
 
-  /// Web requests to the queue; local files and bad URLs are answered on the spot.
+  /// Web requests to the queue, local files to their threads; bad URLs are answered on the spot.
   void accept_submitted(const std::stop_token& stop) {
     std::vector<Request> requests;
     {
@@ -102,15 +100,21 @@ class HttpSource::Loop {
       }
       Url& url = std::get<Url>(parsed);
       if (url.local) {
-        std::visit(
-            [&](auto&& body) {
-              handler_({request.ticket, std::forward<decltype(body)>(body)});
-            },
-            read_local_file(url.target, limits_.max_bytes));
+        files_.push({request.ticket, std::move(url.target), request.item});
       } else {
         waiting_.push({std::move(request), std::move(url)});
       }
     }
+  }
+
+  void answer_with_file(const Request& request) {
+    Answer answer{.ticket = request.ticket, .body = {}};
+    try {
+      std::visit([&](auto&& body) { answer.body = std::move(body); }, read_local_file(request.url, limits_.max_bytes));
+    } catch (const std::exception&) {
+      answer.body = std::current_exception();
+    }
+    handler_(std::move(answer));
   }
 
   void start_transfers() {
@@ -168,6 +172,7 @@ class HttpSource::Loop {
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
   std::vector<Transfer*> idle_;
+  Readers files_;
   std::jthread thread_;  ///< last, so that it is stopped and joined before anything that it uses goes
 };
 

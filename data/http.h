@@ -29,7 +29,8 @@ struct HttpCounts {
   uint64_t connections = 0;  ///< opened; the rest were kept alive
 };
 
-/// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on the same thread).
+/// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on a few threads of their
+/// own).
 ///
 /// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A
 /// Content-Length over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses

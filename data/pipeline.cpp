@@ -199,21 +199,21 @@ void Pipeline::submit(Flight& wanted) {
     ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));
     return give_up(wanted, {.fault = Fault::kBadUrl, .detail = "the row has no condition_url"});
   }
-  if (!wanted.body(Part::kImage)) request(wanted, Part::kImage, wanted.entry.url);
+  if (!wanted.body(Part::kImage)) request(wanted, Part::kImage, wanted.entry.url, {wanted.row});
   if (recipe_.condition == Condition::kFile && !wanted.body(Part::kCondition)) {
-    request(wanted, Part::kCondition, *wanted.entry.condition_url);
+    request(wanted, Part::kCondition, *wanted.entry.condition_url, {wanted.row, true});
   }
   if (wanted.probes) {
     const uint64_t other = chooser_.row_at(wanted.position, wanted.attempt + static_cast<uint64_t>(wanted.tries));
-    request(wanted, Part::kProbe, plan_.manifest->entry(other).url);
+    request(wanted, Part::kProbe, plan_.manifest->entry(other).url, {other});
   }
 }
 
-void Pipeline::request(Flight& wanted, Part part, const std::string& url) {
+void Pipeline::request(Flight& wanted, Part part, const std::string& url, const Item& item) {
   ++wanted.pending;
   ++transfers_;
   hold(wanted, settings_.max_image_size);
-  source_->submit({wanted.ticket(part), url});
+  source_->submit({wanted.ticket(part), url, item});
 }
 
 void Pipeline::start_developing(Flight& fetched) {

@@ -81,7 +81,7 @@ class Pipeline {
   bool may_plan() const;
   void plan_flight();
   void submit(Flight& flight);
-  void request(Flight& flight, Part part, const std::string& url);
+  void request(Flight& flight, Part part, const std::string& url, const Item& item);
 
   void choose(Flight& flight, uint64_t attempt);
   void settle(Flight& flight);

@@ -12,10 +12,17 @@
 
 namespace atelier {
 
-/// One attempt at the bytes of one entry.
+/// Names one body of a list: the image of a row, or the input image that goes with it.
+struct Item {
+  uint64_t row = 0;
+  bool condition = false;
+};
+
+/// One attempt at the bytes of one item.
 struct Request {
   uint64_t ticket = 0;  ///< the caller's name for it, returned with the answer
   std::string url;      ///< http://, https://, file:// or a path
+  Item item = {};
 };
 
 /// The answer: the whole body, why there is none, or what ended the source itself: then no answer follows, and the

@@ -4,7 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include "data/http.h"
+#include "data/open_source.h"
 #include "data/pipeline.h"
 #include "data/retry.h"
 
@@ -21,15 +21,6 @@ OrderMode mode_of(Shuffle shuffle) {
       return OrderMode::kNone;
   }
   return OrderMode::kFull;
-}
-
-Stream::MakeSource http_source(const DataConfig& settings) {
-  const HttpLimits limits{.max_bytes = settings.max_image_size,
-                          .head_timeout = settings.head_timeout,
-                          .get_timeout = settings.get_timeout,
-                          .connections = settings.connections,
-                          .may_connect = settings.allow_private ? is_any : is_public};
-  return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
 }
 
 /// Which stage the consumer waits for, judged by the shares of time since the stream began.
@@ -62,6 +53,21 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   return plan;
 }
 
+/// What the source has to say, from a thread of its own.
+struct Stream::Warning {
+  mutable std::mutex mutex;
+  std::string sentence;
+
+  void set(const std::string& said) {
+    const std::lock_guard lock(mutex);
+    sentence = said;
+  }
+  std::string get() const {
+    const std::lock_guard lock(mutex);
+    return sentence;
+  }
+};
+
 /// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {
   Pipeline pipeline;
@@ -75,8 +81,11 @@ struct Stream::Consumer {
 };
 
 Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source)
-    : consumer_(
-          std::make_unique<Consumer>(config, std::move(plan), make_source ? make_source : http_source(config.data))) {}
+    : warning_(std::make_shared<Warning>()) {
+  const auto keep = [warning = warning_](const std::string& sentence) { warning->set(sentence); };
+  const MakeSource source = make_source ? make_source : open_source(config.data, plan.manifest, keep);
+  consumer_ = std::make_unique<Consumer>(config, std::move(plan), source);
+}
 
 Stream::~Stream() = default;
 
@@ -111,6 +120,7 @@ StreamReport Stream::report() const {
   report.deliver = consumer_->counts.deliver;
   report.waited = consumer_->counts.waited;
   report.limit = limiting_stage(report);
+  report.cache_failure = warning_->get();
   return report;
 }
 

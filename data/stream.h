@@ -53,10 +53,11 @@ struct StreamReport {
   uint64_t retries = 0;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
   StageTime fetch, decode, deliver;
-  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;  ///< the most that ever were
-  double waited = 0;         ///< seconds next() blocked
-  std::string limit;         ///< which stage the others wait for: "network", "decode" or "consumer"
+  uint64_t memory = 0;        ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
+  uint64_t peak_memory = 0;   ///< the most that ever were
+  double waited = 0;          ///< seconds next() blocked
+  std::string limit;          ///< which stage the others wait for: "network", "decode" or "consumer"
+  std::string cache_failure;  ///< why data.cache is filled no longer; empty: all is well
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.
@@ -72,7 +73,7 @@ class Stream {
  public:
   using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
 
-  /// `make_source` is for tests; by default HttpSource with the limits of the settings.
+  /// `make_source` is for tests; by default what open_source opens.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
   ~Stream();
 
@@ -93,6 +94,8 @@ class Stream {
 
  private:
   struct Consumer;
+  struct Warning;
+  std::shared_ptr<Warning> warning_;
   std::unique_ptr<Consumer> consumer_;
 };
 

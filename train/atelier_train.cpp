@@ -184,7 +184,7 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& conso
     throw std::invalid_argument(
         "data.list is not set: name the list of images to train on, such as --data.list furniture.jsonl.");
   return std::make_shared<const Manifest>(
-      data.list,
+      list_of(data.list),
       ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
 }
 

@@ -88,14 +88,48 @@ TEST_F(AtelierDataTest, APassEndsWithASummaryAndALedger) {
   EXPECT_THAT(read_file(errors()), HasSubstr(" images in "));
 }
 
+TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
+  const std::string store = (folder_ / "store").string();
+  EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 1 shards"));
+  const std::string expected = run("stream " + list() + " --dump 90 --seed 3").out;
+  for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
+  EXPECT_EQ(run("stream " + store + " --dump 90 --seed 3").out, expected);
+  EXPECT_EQ(run("labels " + store).out, run("labels " + list()).out);
+  EXPECT_EQ(run("pack " + list() + " " + store).code, 0) << "nothing is left to be fetched";
+  EXPECT_EQ(run("verify " + store).code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("40 bodies in 1 shards"));
+  std::fstream shard(store + "/shard-00000.h5", std::ios::binary | std::ios::in | std::ios::out);
+  shard.seekp(3000);
+  shard.put('?');
+  shard.close();
+  EXPECT_EQ(run("verify " + store).code, 1);
+  EXPECT_THAT(read_file(errors()), HasSubstr("shard-00000.h5 is not as it was sealed"));
+}
+
+TEST_F(AtelierDataTest, ACacheSpansRuns) {
+  const std::string flags = " --dump 90 --seed 3 --cache " + (folder_ / "cache").string();
+  const std::string expected = run("stream " + list() + flags).out;
+  for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
+  EXPECT_EQ(run("stream " + list() + flags).out, expected);
+  std::ofstream(folder_ / "list.jsonl", std::ios::app) << "{\"url\":\"more.png\"}\n";
+  EXPECT_EQ(run("stream " + list() + flags).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds the images of another list"));
+}
+
 TEST_F(AtelierDataTest, CountsTheLabels) {
   EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
 }
 
 TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
-  for (const std::string& arguments : {std::string("stream nowhere.jsonl"), std::string("stream"), std::string(),
-                                       "dance " + list(), "stream " + list() + " --dump many",
-                                       "stream " + list() + " --dump 3 --json", "stream " + list() + " --held-out"}) {
+  std::filesystem::create_directories(folder_ / "folder" / "of things");
+  const std::string folder = (folder_ / "folder").string();
+  for (const std::string& arguments :
+       {std::string("stream nowhere.jsonl"), std::string("stream"), std::string(), "dance " + list(),
+        "stream " + list() + " --dump many", "stream " + list() + " --dump 3 --json",
+        "stream " + list() + " --held-out", "stream " + folder, "pack " + list(), "pack " + list() + " " + folder,
+        "pack " + folder + " " + folder + "/store", "verify " + list(), "verify " + folder,
+        "stream " + list() + " more"}) {
     const Outcome mistake = run(arguments);
     EXPECT_EQ(mistake.code, 2) << arguments;
     EXPECT_EQ(mistake.out, "");

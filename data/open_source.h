@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "configs/config.h"
+#include "data/manifest.h"
+#include "data/source.h"
+
+namespace atelier {
+
+/// The list that `data.list` names: itself, or, where it is a store's folder, the copy of the list in it. Throws
+/// std::invalid_argument for a folder that is no store, and for a store without a list.
+std::filesystem::path list_of(const std::filesystem::path& list_or_store);
+
+/// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from
+/// local files, with `data.cache` as a store in between. `failed` is told once if the cache cannot be written.
+std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
+    const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+    std::function<void(const std::string& sentence)> failed = {});
+
+}  // namespace atelier

@@ -1,0 +1,272 @@
+#include "data/store.h"
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <deque>
+#include <fmt/format.h>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+#include "base/files.h"
+#include "data/descriptor.h"
+
+namespace atelier {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr int kVersion = 1;
+constexpr size_t kOpenShards = 128;
+
+/// Where a body is: 0 on disk for nowhere, else the shard's number + 1 above, and its slot in the lower 32 bits.
+struct Place {
+  uint64_t shard, slot;
+};
+
+std::string shard_name(uint64_t number) { return fmt::format("shard-{:05}.h5", number); }
+
+/// What index.json says.
+struct Index {
+  StoreIdentity identity;
+  std::vector<ShardFacts> shards;
+};
+
+std::string to_json(const Index& index) {
+  nlohmann::ordered_json json{
+      {"version", kVersion},
+      {"list", {{"file", index.identity.list}, {"sha256", index.identity.list_sha256}, {"rows", index.identity.rows}}},
+      {"shards", nlohmann::ordered_json::array()}};
+  for (size_t number = 0; number < index.shards.size(); ++number) {
+    const ShardFacts& shard = index.shards[number];
+    json["shards"].push_back({{"file", shard_name(number)},
+                              {"samples", shard.samples},
+                              {"bytes", shard.bytes},
+                              {"bytes_at", shard.bytes_at},
+                              {"offsets_at", shard.offsets_at},
+                              {"checksums_at", shard.checksums_at},
+                              {"sha256", shard.sha256}});
+  }
+  return json.dump(1) + "\n";
+}
+
+Index read_index(const fs::path& folder) {
+  const fs::path file = folder / "index.json";
+  try {
+    const auto json = nlohmann::json::parse(read_file(file));
+    if (json.at("version") != kVersion) throw std::invalid_argument("another version");
+    Index index{.identity = {.list_sha256 = json.at("list").at("sha256"),
+                             .rows = json.at("list").at("rows"),
+                             .list = json.at("list").at("file")},
+                .shards = {}};
+    for (const auto& shard : json.at("shards")) {
+      index.shards.push_back({.samples = shard.at("samples"),
+                              .bytes = shard.at("bytes"),
+                              .bytes_at = shard.at("bytes_at"),
+                              .offsets_at = shard.at("offsets_at"),
+                              .checksums_at = shard.at("checksums_at"),
+                              .sha256 = shard.at("sha256")});
+    }
+    return index;
+  } catch (const std::system_error&) {
+    throw;
+  } catch (const std::exception&) {
+    throw std::invalid_argument(fmt::format(
+        "{} is not what this version of Atelier writes; remove the folder and fill it again", file.string()));
+  }
+}
+
+FileLock lock_of(const fs::path& folder) {
+  for (;;) {
+    if (auto lock = FileLock::try_acquire(folder / "lock")) return std::move(*lock);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+}
+
+/// What killed processes left half-written; an hour is longer than any shard takes.
+void remove_leftovers(const fs::path& folder) {
+  for (const auto& item : fs::directory_iterator(folder)) {
+    std::error_code gone;  // another process may have removed or published it
+    if (item.path().extension() == ".partial" &&
+        fs::file_time_type::clock::now() - item.last_write_time(gone) > std::chrono::hours(1)) {
+      fs::remove(item.path(), gone);
+    }
+  }
+}
+
+}  // namespace
+
+struct Store::State {
+  fs::path folder;
+  uint64_t rows = 0;
+  std::optional<Descriptor> places;
+  mutable std::mutex mutex;  // guards what follows
+  mutable Index index;
+  mutable std::map<uint64_t, std::shared_ptr<const Descriptor>> open;
+  mutable std::deque<uint64_t> opened;  // the keys of `open`, oldest first
+
+  explicit State(fs::path path) : folder(std::move(path)) {}
+
+  uint64_t offset_of(const Item& item) const { return sizeof(uint64_t) * (item.row + (item.condition ? rows : 0)); }
+  std::optional<Place> place_of(const Item& item) const;
+  std::optional<ShardFacts> facts_of(const Place& place) const;
+  std::shared_ptr<const Descriptor> file_of(uint64_t shard) const;
+  void write_places(uint64_t shard, const std::vector<Item>& items) const;
+};
+
+std::optional<Place> Store::State::place_of(const Item& item) const {
+  if (item.row >= rows) return std::nullopt;
+  uint64_t place = 0;
+  if (!places->read_at(std::as_writable_bytes(std::span(&place, 1)), offset_of(item)) || place == 0)
+    return std::nullopt;
+  return Place{(place >> 32) - 1, place & std::numeric_limits<uint32_t>::max()};
+}
+
+/// Nothing: no such body has been sealed. Another process may have sealed the shard since this one looked.
+std::optional<ShardFacts> Store::State::facts_of(const Place& place) const {
+  const std::lock_guard lock(mutex);
+  if (place.shard >= index.shards.size()) index = read_index(folder);
+  if (place.shard >= index.shards.size() || place.slot >= index.shards[place.shard].samples) return std::nullopt;
+  return index.shards[place.shard];
+}
+
+std::shared_ptr<const Descriptor> Store::State::file_of(uint64_t shard) const {
+  const std::lock_guard lock(mutex);
+  if (const auto known = open.find(shard); known != open.end()) return known->second;
+  auto file = std::make_shared<const Descriptor>(folder / shard_name(shard), O_RDONLY);
+  open.emplace(shard, file);
+  opened.push_back(shard);
+  if (opened.size() > kOpenShards) {
+    open.erase(opened.front());
+    opened.pop_front();
+  }
+  return file;
+}
+
+void Store::State::write_places(uint64_t shard, const std::vector<Item>& items) const {
+  for (size_t slot = 0; slot < items.size(); ++slot) {
+    const uint64_t place = (shard + 1) << 32 | slot;
+    if (!places->write_at(std::as_bytes(std::span(&place, 1)), offset_of(items[slot])))
+      throw std::system_error(errno, std::generic_category(), "cannot write " + (folder / "places").string());
+  }
+  sync_path(folder / "places");
+}
+
+bool Store::is_store(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "index.json", ignored);
+}
+
+Store::Store(const fs::path& folder) : state_(std::make_unique<State>(folder)) {
+  state_->index = read_index(folder);
+  state_->rows = state_->index.identity.rows;
+  state_->places.emplace(folder / "places", O_RDONLY);
+}
+
+Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std::make_unique<State>(folder)) {
+  fs::create_directories(folder);
+  const FileLock lock = lock_of(folder);
+  if (!is_store(folder)) {
+    if (!fs::is_empty(folder) && std::distance(fs::directory_iterator(folder), {}) > 1)  // the lock itself is there
+      throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
+    publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
+  }
+  state_->index = read_index(folder);
+  const StoreIdentity& held = state_->index.identity;
+  if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
+    throw std::invalid_argument(fmt::format(
+        "{} holds the images of another list; name another folder, or remove it and fill it again", folder.string()));
+  if (held.list.empty() && !identity.list.empty()) {
+    state_->index.identity.list = identity.list;
+    publish_file(folder / "index.json", to_json(state_->index));
+  }
+  remove_leftovers(folder);
+  state_->rows = identity.rows;
+  state_->places.emplace(folder / "places", O_RDWR | O_CREAT);
+}
+
+Store::~Store() = default;
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+
+StoreIdentity Store::identity() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->index.identity;
+}
+
+uint64_t Store::shards() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->index.shards.size();
+}
+
+bool Store::has(const Item& item) const {
+  const auto place = state_->place_of(item);
+  return place && state_->facts_of(*place);
+}
+
+std::optional<std::variant<std::vector<std::byte>, Failure>> Store::read(const Item& item, uint64_t max_bytes) const {
+  const auto place = state_->place_of(item);
+  if (!place) return std::nullopt;
+  const auto facts = state_->facts_of(*place);
+  if (!facts) return std::nullopt;
+  try {
+    return read_body(*state_->file_of(place->shard), *facts, place->slot, item, max_bytes);
+  } catch (const std::system_error& error) {
+    return Failure{Fault::kMissingFile, error.what(), false, 0};
+  }
+}
+
+void Store::add(const ShardDraft& draft) {
+  State& state = *state_;
+  static std::atomic<uint64_t> drafts = 0;  // names them apart within this process
+  const fs::path partial = state.folder / fmt::format("writing-{}-{}.partial", ::getpid(), drafts++);
+  try {
+    const ShardFacts facts = write_shard(partial, draft);
+    sync_path(partial);
+    const FileLock lock = lock_of(state.folder);
+    Index index = read_index(state.folder);
+    const uint64_t number = index.shards.size();
+    fs::rename(partial, state.folder / shard_name(number));
+    index.shards.push_back(facts);
+    publish_file(state.folder / "index.json", to_json(index));
+    {
+      const std::lock_guard guard(state.mutex);
+      state.index = std::move(index);
+    }
+    state.write_places(number, draft.items);
+  } catch (...) {
+    std::error_code ignored;  // the first error is the one worth reporting
+    fs::remove(partial, ignored);
+    throw;
+  }
+}
+
+StoreCheck Store::check(const std::function<void(double)>& progress) const {
+  const Index index = read_index(state_->folder);
+  StoreCheck found;
+  for (uint64_t number = 0; number < index.shards.size(); ++number) {
+    const ShardFacts& facts = index.shards[number];
+    const fs::path file = state_->folder / shard_name(number);
+    if (progress) progress(static_cast<double>(number) / static_cast<double>(index.shards.size()));
+    ++found.shards;
+    found.bodies += facts.samples;
+    found.bytes += facts.bytes;
+    try {
+      if (sha256_file(file) != facts.sha256)
+        found.damages.push_back(fmt::format("{} is not as it was sealed: its SHA-256 is another", file.string()));
+    } catch (const std::exception& error) {
+      found.damages.emplace_back(error.what());
+    }
+  }
+  if (progress) progress(1);
+  for (uint64_t row = 0; row < state_->rows; ++row) found.rows += has({.row = row, .condition = false});
+  return found;
+}
+
+}  // namespace atelier

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "data/failure.h"
+#include "data/shard.h"
+
+namespace atelier {
+
+/// What a store holds the bodies of.
+struct StoreIdentity {
+  std::string list_sha256;  ///< Manifest::sha256()
+  uint64_t rows = 0;        ///< Manifest::size()
+  std::string list;         ///< file name of the list's copy in the store; empty: it has none
+  bool operator==(const StoreIdentity&) const = default;
+};
+
+/// What a check of a whole store found.
+struct StoreCheck {
+  uint64_t shards = 0, bodies = 0, bytes = 0;
+  uint64_t rows = 0;                 ///< whose image is there
+  std::vector<std::string> damages;  ///< a sentence each
+};
+
+/// Bodies of a list's rows on disk: a folder of sealed shards (shard.h), `places` (where each body is) and index.json,
+/// which names the shards; what it does not name does not exist. docs/store-format.md has the format.
+///
+/// Several processes of one machine may read and add at the same time. A kill at any instruction loses at most what
+/// has not been sealed. read() may be called from any number of threads, add() from one at a time.
+///
+/// Errors: std::invalid_argument where the user must change something, std::system_error where the disk fails; one
+/// sentence that names the path.
+class Store {
+ public:
+  static bool is_store(const std::filesystem::path& folder);
+
+  /// An existing store.
+  explicit Store(const std::filesystem::path& folder);
+  /// The store of a list, made where there is none yet; one of another list is refused.
+  Store(const std::filesystem::path& folder, const StoreIdentity& identity);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  StoreIdentity identity() const;
+  uint64_t shards() const;
+  bool has(const Item& item) const;
+  /// Nothing: not in the store. A body over `max_bytes` and a damaged one are failures.
+  std::optional<std::variant<std::vector<std::byte>, Failure>> read(const Item& item, uint64_t max_bytes) const;
+
+  /// Seals a shard of at least one body; from then on it is found, also by other processes.
+  void add(const ShardDraft& draft);
+
+  /// Reads everything: the hash of every shard and the checksum of every body.
+  StoreCheck check(const std::function<void(double share)>& progress = {}) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace atelier

@@ -1,0 +1,128 @@
+#include "data/stored_source.h"
+
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "data/block_signals.h"
+#include "data/channel.h"
+#include "data/readers.h"
+#include "data/shard.h"
+
+namespace atelier {
+
+class StoredSource::Work {
+ public:
+  Work(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, Options options,
+       const MakeSource& make_other, Handler handler)
+      : store_(std::move(store)),
+        manifest_(std::move(manifest)),
+        options_(std::move(options)),
+        handler_(std::move(handler)),
+        writer_([this] { write(); }) {
+    if (make_other) other_ = make_other([this](Answer answer) { fetched_.push(std::move(answer)); });
+    readers_.emplace(options_.readers, [this](Request request) { read(std::move(request)); });
+  }
+
+  /// Nobody asks any more, then nobody answers any more, then what has come is sealed.
+  ~Work() {
+    abandoned_ = true;
+    readers_.reset();
+    other_.reset();
+    fetched_.close();
+  }
+  Work(const Work&) = delete;
+  Work& operator=(const Work&) = delete;
+
+  void submit(Request request) { readers_->push(std::move(request)); }
+
+ private:
+  struct Asked {
+    Request request;
+    bool replaces;  // a damaged body
+  };
+
+  void read(Request request) {
+    auto found = store_->read(request.item, options_.max_bytes);
+    const auto* failure = found ? std::get_if<Failure>(&*found) : nullptr;
+    const bool is_damaged = failure && failure->fault != Fault::kTooLargeByHead;
+    if (other_ && (!found || is_damaged)) {
+      {
+        const std::lock_guard lock(mutex_);
+        asked_.emplace(request.ticket, Asked{request, is_damaged});
+      }
+      return other_->submit(std::move(request));
+    }
+    Answer stored{.ticket = request.ticket, .body = Failure{Fault::kMissingFile, "not in the store", false, 0}};
+    if (found) std::visit([&](auto&& body) { stored.body = std::move(body); }, std::move(*found));
+    answer(std::move(stored));
+  }
+
+  void answer(Answer answer) {
+    if (!abandoned_) handler_(std::move(answer));
+  }
+
+  void write() {
+    block_signals();
+    while (auto fetched = fetched_.pop()) {
+      if (!std::holds_alternative<std::exception_ptr>(fetched->body)) take(*fetched);
+      answer(std::move(*fetched));
+    }
+    seal();
+  }
+
+  void take(const Answer& fetched) {
+    std::unique_lock lock(mutex_);
+    const auto [request, replaces] = std::move(asked_.extract(fetched.ticket).mapped());
+    lock.unlock();
+    const auto* body = std::get_if<std::vector<std::byte>>(&fetched.body);
+    if (!body || body->empty() || !writable_ || (!replaces && store_->has(request.item))) return;
+    if (!drafted_.emplace(request.item.row, request.item.condition).second) return;  // asked for twice
+    const int64_t label = manifest_->label_index(request.item.row);
+    draft_.add(request.item, request.url, label < 0 ? "" : manifest_->labels()[static_cast<size_t>(label)], *body);
+    if (draft_.bytes.size() >= kShardBytes) seal();
+  }
+
+  void seal() {
+    if (draft_.size() == 0) return;
+    drafted_.clear();
+    try {
+      store_->add(std::exchange(draft_, {}));
+    } catch (const std::exception& error) {
+      writable_ = false;
+      if (options_.failed) options_.failed(error.what());
+    }
+  }
+
+  const std::shared_ptr<Store> store_;
+  const std::shared_ptr<const Manifest> manifest_;
+  const Options options_;
+  const Handler handler_;
+  std::atomic<bool> abandoned_ = false;
+  std::mutex mutex_;                           // guards asked_
+  std::unordered_map<uint64_t, Asked> asked_;  // of the other source, by ticket
+  Channel<Answer> fetched_{std::numeric_limits<size_t>::max()};
+
+  // What follows belongs to the writer.
+  ShardDraft draft_;
+  std::set<std::pair<uint64_t, bool>> drafted_;  // its items
+  bool writable_ = true;
+
+  std::jthread writer_;
+  std::unique_ptr<Source> other_;
+  std::optional<Readers> readers_;
+};
+
+StoredSource::StoredSource(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, Options options,
+                           const MakeSource& make_other, Handler handler)
+    : work_(std::make_unique<Work>(std::move(store), std::move(manifest), std::move(options), make_other,
+                                   std::move(handler))) {}
+StoredSource::~StoredSource() = default;
+void StoredSource::submit(Request request) { work_->submit(std::move(request)); }
+
+}  // namespace atelier
