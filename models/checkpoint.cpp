@@ -84,6 +84,7 @@ std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
   }
   std::sort(found.begin(), found.end());
   std::vector<fs::path> folders;
+  folders.reserve(found.size());
   for (auto& [position, folder] : found) folders.push_back(std::move(folder));
   return folders;
 }
