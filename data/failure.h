@@ -37,6 +37,9 @@ struct Failure {
   std::string detail;      ///< one clause for a person: "HTTP 404", "Content-Length 20971520 is over 10485760"
   bool transient = false;  ///< may heal: worth another attempt (docs/streaming.md says which)
   double retry_after = 0;  ///< seconds the server asked to wait, 0 if it did not
+  int status = 0;          ///< of HTTP, for kHttpStatus
+  bool not_asked = false;  ///< the host is left alone for now, for retry_after seconds; the rest is its last failure
+  double host_down = 0;    ///< and could not be reached for so many seconds
 };
 
 }  // namespace atelier

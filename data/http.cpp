@@ -8,12 +8,14 @@
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "data/block_signals.h"
 #include "data/curl_handle.h"
+#include "data/host_health.h"
 #include "data/host_queue.h"
 #include "data/local_file.h"
 #include "data/readers.h"
@@ -23,6 +25,7 @@
 namespace atelier {
 namespace {
 
+constexpr size_t kMostHosts = 10'000;
 constexpr int kFileThreads = 4;
 constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
 
@@ -48,7 +51,7 @@ class HttpSource::Loop {
   Loop(const HttpLimits& limits, Handler handler)
       : limits_(limits),
         handler_(std::move(handler)),
-        waiting_(HttpLimits::kPerHost),
+        waiting_([this](const std::string& host) { return health_of(host).limit(); }),
         multi_(make_multi(limits_)),
         files_(kFileThreads, [this](const Request& request) { answer_with_file(request); }) {
     for (int i = 0; i < limits_.connections; ++i) {
@@ -121,6 +124,13 @@ class HttpSource::Loop {
     while (!idle_.empty()) {
       auto job = waiting_.pop();
       if (!job) return;
+      if (auto known = health_.find(job->url.host); known != health_.end()) {
+        if (auto failure = known->second.refuse(SteadyClock::now())) {
+          waiting_.done(job->url.host);
+          handler_({job->request.ticket, std::move(*failure)});
+          continue;
+        }
+      }
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
       transfer.begin(std::move(*job));
@@ -148,10 +158,24 @@ class HttpSource::Loop {
     check(curl_multi_remove_handle(multi_.get(), handle));
     auto answer = transfer->end(result);
     if (!answer) return add(*transfer);
+    note(transfer->job().url.host, std::get_if<Failure>(&answer->body));
     waiting_.done(transfer->job().url.host);
     idle_.push_back(transfer);
     start_transfers();
     handler_(std::move(*answer));
+  }
+
+  HostHealth health_of(const std::string& host) const {
+    const auto known = health_.find(host);
+    return known == health_.end() ? HostHealth() : known->second;
+  }
+
+  /// Remembers hosts that are not well. More than kMostHosts of them are no news about any one: start again.
+  void note(const std::string& host, const Failure* failure) {
+    if (health_.size() >= kMostHosts) health_.clear();
+    HostHealth& health = health_[host];
+    failure ? health.note_failure(*failure, SteadyClock::now()) : health.note_answer();
+    if (health.is_well()) health_.erase(host);
   }
 
   void count(CURL* handle) {
@@ -168,6 +192,7 @@ class HttpSource::Loop {
   std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0;
   std::mutex mutex_;  // guards submitted_
   std::vector<Request> submitted_;
+  std::unordered_map<std::string, HostHealth> health_;  ///< of hosts that are not well
   HostQueue waiting_;
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "data/address.h"
+#include "data/host_health.h"
 #include "data/source.h"
 
 namespace atelier {
@@ -17,8 +18,8 @@ struct HttpLimits {
   int connections = 32;             ///< transfers at once
   bool (*may_connect)(const sockaddr&, socklen_t) = is_public;
   static constexpr int kMaxRedirects = 5;
-  static constexpr int kPerHost = 16;              ///< connections to one host and port at once
-  static constexpr long kMaxHeaderBytes = 65'536;  ///< of all headers of a HEAD or a GET, redirects included
+  static constexpr int kPerHost = HostHealth::kMost;  ///< connections to one host and port at once
+  static constexpr long kMaxHeaderBytes = 65'536;     ///< of all headers of a HEAD or a GET, redirects included
 };
 
 /// What the transfers have cost so far. Read from any thread.
@@ -37,9 +38,10 @@ struct HttpCounts {
 /// HEAD (405, 501, 403, ...) or gives no length is asked for the body all the same, and the body is counted and cut at
 /// max_bytes whatever was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
 ///
-/// Requests to one host and port beyond kPerHost wait in order of arrival while those to other hosts go on; timeouts
-/// count from the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect;
-/// redirects go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the
+/// Requests to one host and port beyond its limit (HostHealth, at most kPerHost) wait in order of arrival while those
+/// to other hosts go on, and fail at once while the host is given up or has asked to be left alone; timeouts count from
+/// the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect; redirects
+/// go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the
 /// environment; TLS is verified. Connections stay open for later requests.
 ///
 /// The constructor throws std::runtime_error when libcurl cannot start. Do not destroy the source from its own handler.

@@ -149,7 +149,7 @@ void Pipeline::wake_due_flights() {
     const uint64_t index = waiting_.extract(waiting_.begin()).value().second;
     flight(index).state = Flight::State::kWanted;
     wanted_.insert(index);
-    ++counts_.retries;
+    counts_.retries += flight(index).tries > 0;
   }
 }
 

@@ -27,14 +27,21 @@ void Pipeline::settle(Flight& asked) {
 void Pipeline::retry_later(Flight& asked, Failure failure) {
   last_failure_ = describe(failure, asked.entry.url);
   if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
-  if (asked.tries == 1) asked.first_failure = SteadyClock::now();
-  const double left = settings_.sample_deadline - Seconds(SteadyClock::now() - asked.first_failure).count();
+  const auto now = SteadyClock::now();
+  if (failure.not_asked) --asked.tries;
+  if (asked.tries == 1 && !failure.not_asked) asked.first_failure = now;
+  // While a host that can be reached is only left alone, no clock runs; one that has been down was down for this entry
+  // too, even if it was asked for others.
+  auto since = now - to_clock(failure.host_down);
+  if (asked.tries > 0) since = std::min(since, asked.first_failure);
+  const double left = settings_.sample_deadline - Seconds(now - since).count();
   double delay = retry_delay(seed_, asked.position, asked.tries, failure.retry_after);
-  if (left <= 0 || failure.retry_after > left) {
+  const bool is_left_alone = failure.not_asked && failure.host_down == 0;
+  if (!is_left_alone && (left <= 0 || failure.retry_after > left)) {
     // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
-    asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(asked.first_try);
+    asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(std::min(asked.first_try, since));
     if (!asked.probes) return give_up(asked, std::move(failure));
-  } else {
+  } else if (!is_left_alone) {
     delay = std::min(delay, left);
   }
   asked.state = Flight::State::kWaiting;
@@ -48,7 +55,7 @@ void Pipeline::give_up(Flight& asked, Failure failure) {
                         .url = asked.entry.url,
                         .fault = failure.fault,
                         .detail = std::move(failure.detail),
-                        .attempts = asked.tries};
+                        .attempts = std::max(1, asked.tries)};
   chooser_.add(verdict);
   {
     const std::lock_guard lock(report_mutex_);

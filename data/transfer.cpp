@@ -134,7 +134,8 @@ Failure Transfer::status_failure() const {
   return {.fault = Fault::kHttpStatus,
           .detail = fmt::format("HTTP {} to {}", code, method()),
           .transient = code == 408 || code == 425 || code == 429 || code >= 500,
-          .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter)};
+          .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
+          .status = static_cast<int>(code)};
 }
 
 /// The details name no times and no ports, so that the same failure has the same line in two runs' ledgers.

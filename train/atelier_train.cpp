@@ -13,6 +13,7 @@
 #include "base/files.h"
 #include "configs/console.h"
 #include "configs/program.h"
+#include "data/open_source.h"
 #include "data/progress.h"
 #include "data/stream.h"
 #include "models/objective.h"

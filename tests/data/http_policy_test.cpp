@@ -7,7 +7,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "tests/data/http_fixture.h"
 
@@ -67,12 +69,71 @@ TEST(Http, ReadsRetryAfterInSecondsAndAsADate) {
     const std::string value = request.path == "/date" ? date : request.path.substr(1);
     reply.send_answer(429, "", {"Retry-After: " + value});
   });
+  const auto retry_after = [&](const std::string& path) {
+    return failure(Fetcher(limits()).fetch(server.url(path))).retry_after;
+  };
+  EXPECT_EQ(retry_after("/7"), 7);
+  EXPECT_NEAR(retry_after("/date"), 100, 5);
+  EXPECT_EQ(retry_after("/99999999"), 3600);
+  EXPECT_EQ(retry_after("/-5"), 0);
+  EXPECT_EQ(retry_after("/soon"), 0);
+}
+
+TEST(Http, LeavesAHostAloneForAsLongAsItAsks) {
+  std::atomic<bool> busy = true;
+  LoopbackServer server([&](const HttpRequest&, HttpReply& reply) {
+    if (busy.exchange(false)) return void(reply.send_answer(429, "", {"Retry-After: 1"}));
+    reply.send_answer(200, "image");
+  });
   Fetcher fetcher(limits());
-  EXPECT_EQ(failure(fetcher.fetch(server.url("/7"))).retry_after, 7);
-  EXPECT_NEAR(failure(fetcher.fetch(server.url("/date"))).retry_after, 100, 5);
-  EXPECT_EQ(failure(fetcher.fetch(server.url("/99999999"))).retry_after, 3600);
-  EXPECT_EQ(failure(fetcher.fetch(server.url("/-5"))).retry_after, 0);
-  EXPECT_EQ(failure(fetcher.fetch(server.url("/soon"))).retry_after, 0);
+  EXPECT_FALSE(failure(fetcher.fetch(server.url("/a"))).not_asked);
+  for (int i = 0; i < 5; ++i) {
+    const Failure refused = failure(fetcher.fetch(server.url("/b")));
+    EXPECT_TRUE(refused.not_asked);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_GT(refused.retry_after, 0);
+    EXPECT_LE(refused.retry_after, 1);
+  }
+  EXPECT_EQ(server.count("HEAD"), 1) << "nothing more was asked";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1050));
+  EXPECT_EQ(body(fetcher.fetch(server.url("/b"))), "image");
+}
+
+TEST(Http, AsksABusyHostLessAtOnce) {
+  std::atomic<int> at_once = 0, refusals = 0;
+  LoopbackServer server([&](const HttpRequest&, HttpReply& reply) {
+    const int together = ++at_once;
+    reply.wait(0.01);
+    if (together > 4) {
+      ++refusals;
+      reply.send_answer(503, "");
+    } else {
+      reply.send_answer(200, "image");
+    }
+    --at_once;
+  });
+  Fetcher fetcher(limits());
+  std::vector<uint64_t> tickets;
+  for (int i = 0; i < 400; ++i) tickets.push_back(fetcher.submit(server.url()));
+  int images = 0;
+  for (const uint64_t ticket : tickets)
+    images += std::holds_alternative<std::vector<std::byte>>(fetcher.wait(ticket).body);
+  EXPECT_EQ(images + refusals, 400);
+  EXPECT_LT(refusals, 150) << "16 at once would be refused three times in four";
+}
+
+TEST(Http, GivesUpAHostThatCannotBeReachedAndFindsItAgain) {
+  std::string url;
+  {
+    const LoopbackServer gone([](const HttpRequest&, HttpReply&) {});
+    url = gone.url();
+  }
+  Fetcher fetcher(limits());
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(failure(fetcher.fetch(url)).not_asked);
+  const Failure refused = failure(fetcher.fetch(url));
+  EXPECT_TRUE(refused.not_asked);
+  EXPECT_EQ(refused.fault, Fault::kConnect);
+  EXPECT_GT(refused.host_down, 0);
 }
 
 // Redirects.
