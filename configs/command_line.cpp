@@ -26,7 +26,7 @@ struct Vocabulary {
       if (setting.type == "boolean") alone.emplace(setting.key, "true");
     }
     alone.emplace("train.resume", "must");
-    for (const Alias& alias : kAliases) {
+    for (const Alias& alias : aliases_of(program)) {
       settings.emplace(alias.flag, alias.key);
       const auto value = alone.find(std::string(alias.key));
       if (value != alone.end()) alone.emplace(alias.flag, value->second);
@@ -99,6 +99,15 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
 }
 
 }  // namespace
+
+std::vector<Alias> aliases_of(const Program& program) {
+  std::vector<Alias> aliases(std::begin(kAliases), std::end(kAliases));
+  std::erase_if(aliases, [&](const Alias& alias) {
+    return std::any_of(program.flags.begin(), program.flags.end(),
+                       [&](const Flag& flag) { return flag.name == alias.flag; });
+  });
+  return aliases;
+}
 
 const std::vector<Flag>& common_flags() {
   static const std::vector<Flag> flags = {

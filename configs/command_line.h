@@ -20,6 +20,7 @@ inline constexpr Alias kAliases[] = {
     {"list", "data.list"},
     {"cache", "data.cache"},
     {"verify-list", "data.verify_list"},
+    {"head", "data.head"},
     {"allow-private", "data.allow_private"},
     {"run-dir", "train.run_dir"},
     {"resume", "train.resume"},
@@ -36,6 +37,9 @@ inline constexpr Alias kAliases[] = {
     {"out", "generate.out"},
     {"grid", "generate.grid"},
 };
+
+/// The aliases that a program understands: its own flags come first where they have the same name.
+std::vector<Alias> aliases_of(const Program& program);
 
 /// The flags that every program has.
 const std::vector<Flag>& common_flags();

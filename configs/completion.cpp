@@ -33,7 +33,7 @@ std::vector<Completion> completions(const Program& program) {
     all.push_back({setting.key, setting.help, true, values_of(setting)});
     by_key.emplace(setting.key, all.back());
   }
-  for (const Alias& alias : kAliases) {
+  for (const Alias& alias : aliases_of(program)) {
     Completion completion = by_key.at(std::string(alias.key));
     completion.flag = alias.flag;
     all.push_back(std::move(completion));

@@ -9,6 +9,7 @@
 namespace atelier {
 
 enum class Shuffle { kFull, kWindow, kNone };
+enum class HeadCheck { kAlways, kAuto, kNever };
 enum class Condition { kNone, kFile, kOutline };
 enum class Fit { kCrop, kPad };
 enum class Kind { kDiffusion, kPix2pix };
@@ -32,6 +33,9 @@ struct DataConfig {
   bool flip = true;                       ///< mirror half of the images
   double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]
   uint64_t max_image_size = 10'485'760;   ///< bytes of one encoded image
+  HeadCheck head = HeadCheck::kAlways;    ///< ask for an image's size before its bytes
+  bool respect_opt_out = true;            ///< leave out what its server asks not to be used (X-Robots-Tag)
+  std::string user_agent;                 ///< sent to servers; empty: "atelier/VERSION"
   bool allow_private = false;             ///< connect to loopback and private addresses
   int connections = 32;                   ///< transfers at once
   int threads = 0;                        ///< decoding; 0: one a core

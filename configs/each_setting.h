@@ -45,6 +45,12 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"data.brightness", "", "brightness changes by up to this share"}, data.brightness, Number{0, 0.9});
   visit(Setting{"data.max_image_size", "bytes", "largest encoded image that is fetched", "MAX_IMAGE_SIZE"},
         data.max_image_size, Bytes{1, uint64_t{1} << 30});
+  visit(Setting{"data.head", "", "ask for the size first: always, of hosts that do not tell it with GET, or never"},
+        data.head, choice<HeadCheck>("always", "auto", "never"));
+  visit(Setting{"data.respect_opt_out", "", "leave out what its server marks noai, noimageai or noindex"},
+        data.respect_opt_out, Boolean{});
+  visit(Setting{"data.user_agent", "", "what servers are told; empty: atelier and its version"}, data.user_agent,
+        Text{});
   visit(Setting{"data.allow_private", "", "connect to loopback and private addresses too"}, data.allow_private,
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});

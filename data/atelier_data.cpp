@@ -26,6 +26,7 @@
 #include "data/manifest.h"
 #include "data/mapped_file.h"
 #include "data/open_source.h"
+#include "data/order_quality.h"
 #include "data/progress.h"
 #include "data/store.h"
 #include "data/stream.h"
@@ -35,30 +36,35 @@
 namespace atelier {
 namespace {
 
-const Program kProgram{.name = "atelier-data",
-                       .summary = "Streams the images of a list as training would, and says how it went.",
-                       .sections = {"seed", "data"},
-                       .positional = {"command", "list", "store"},
-                       .flags =
-                           {
-                               {"dump", "N", "write the first N positions to stdout as position,entry,sha256 and end"},
-                               {"start", "POSITION", "begin there instead of at 0"},
-                               {"passes", "K", "end after K passes over the list (1)"},
-                               {"held-out", "", "stream the rows that training does not see"},
-                               {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
-                               {"json", "", "write the summary to stdout as JSON"},
-                           },
-                       .examples =
-                           "  atelier-data stream furniture.jsonl\n"
-                           "  atelier-data stream furniture.jsonl --dump 1000 --seed 7 > order.csv\n"
-                           "  atelier-data labels furniture.jsonl\n"
-                           "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
-                           "  atelier-data verify furniture/\n"
-                           "\n"
-                           "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
-                           "labels LIST counts the rows of each label; pack LIST STORE fetches every image into a\n"
-                           "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
-                           "the folder whole and checks it. LIST is the setting data.list.\n"};
+const Program kProgram{
+    .name = "atelier-data",
+    .summary = "Streams the images of a list as training would, and says how it went.",
+    .sections = {"seed", "data"},
+    .positional = {"command", "list", "store"},
+    .flags =
+        {
+            {"dump", "N", "write the first N positions to stdout as position,entry,sha256 and end"},
+            {"quality", "", "how well the list is mixed, by each way to shuffle"},
+            {"start", "POSITION", "begin there instead of at 0"},
+            {"passes", "K", "end after K passes over the list (1)"},
+            {"held-out", "", "stream the rows that training does not see"},
+            {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+            {"json", "", "write the summary to stdout as JSON"},
+        },
+    .examples =
+        "  atelier-data stream furniture.jsonl\n"
+        "  atelier-data stream furniture.jsonl --dump 1000 --seed 7 > order.csv\n"
+        "  atelier-data labels furniture.jsonl\n"
+        "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
+        "  atelier-data verify furniture/\n"
+        "  atelier-data order furniture.jsonl --quality\n"
+        "\n"
+        "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
+        "labels LIST counts the rows of each label; pack LIST STORE fetches every image into a\n"
+        "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
+        "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
+        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list.\n"
+        "LIST is the setting data.list.\n"};
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -204,6 +210,39 @@ int run_labels(const Invocation& invocation, const Config& config) {
   return kGood;
 }
 
+/// Of lists that are longer, the first rows tell as much.
+constexpr uint64_t kQualityRows = 10'000'000;
+
+int run_order(const Invocation& invocation, const Config& config) {
+  const auto manifest = open_list(config.data, invocation.stop);
+  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  if (!invocation.flag("quality")) {
+    const uint64_t start = number_flag(invocation, "start").value_or(0);
+    const uint64_t count = number_flag(invocation, "dump").value_or(plan.rows.size());
+    for (uint64_t i = 0; i < count && !invocation.stop.stop_requested(); ++i)
+      write_result(fmt::format("{},{}\n", start + i, plan.rows.at(slot_at(plan.order, start + i))));
+    return invocation.stop.stop_requested() ? kInterrupted : kGood;
+  }
+  if (plan.rows.size() < 2) throw std::invalid_argument("one row cannot be shuffled; give the list more");
+  Order order = plan.order;
+  order.entries = std::min(order.entries, kQualityRows);
+  const auto label_of = [&](uint64_t slot) { return manifest->label_index(plan.rows.at(slot)); };
+  const auto line = [](const std::string& name, const OrderQuality& quality) {
+    write_result(fmt::format("{:<16}{:>18.4f}{:>20.4f}{:>12.2f}\n", name, quality.rank_correlation,
+                             quality.neighbour_distance, quality.label_run));
+  };
+  write_result(fmt::format("{:<16}{:>18}{:>20}{:>12}\n", "", "rank correlation", "neighbours apart", "label run"));
+  line("perfect", perfect_quality(order.entries, label_of));
+  for (const auto& [name, mode] : {std::pair<std::string, OrderMode>{"full", OrderMode::kFull},
+                                   {fmt::format("window {}", order.window), OrderMode::kWindow},
+                                   {"none", OrderMode::kNone}}) {
+    if (invocation.stop.stop_requested()) return kInterrupted;
+    order.mode = mode;
+    line(name, quality_of(order, label_of));
+  }
+  return kGood;
+}
+
 /// A store with a copy of the list, whose rows it will hold.
 std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
                                    const Manifest& manifest) {
@@ -217,7 +256,11 @@ std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const st
   return store;
 }
 
-int run_pack(const Invocation& invocation, Config config, const std::filesystem::path& folder) {
+int run_pack(const Invocation& invocation, const Config& given) {
+  if (invocation.positional.size() < 3)
+    throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
+  const std::filesystem::path folder = invocation.positional[2];
+  Config config = given;
   if (std::filesystem::is_directory(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
   const auto ledger = invocation.flag("ledger");
@@ -261,24 +304,29 @@ int run_verify(const Invocation& invocation, const Config& config) {
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 
+struct Command {
+  const char* name;
+  int (*run)(const Invocation&, const Config&);
+};
+constexpr Command kCommands[] = {
+    {"stream", run_stream}, {"labels", run_labels}, {"order", run_order}, {"pack", run_pack}, {"verify", run_verify}};
+
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   Config config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
-  const std::string& command = given[0];
-  if (command != "stream" && command != "labels" && command != "pack" && command != "verify")
+  const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
+                                     [&](const Command& each) { return given[0] == each.name; });
+  if (command == std::end(kCommands))
     throw std::invalid_argument(fmt::format(
-        "there is no command \"{}\"; it is stream, labels, pack or verify, such as atelier-data stream LIST", command));
+        "there is no command \"{}\"; it is stream, labels, order, pack or verify, such as atelier-data stream LIST",
+        given[0]));
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())
-    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", command));
-  if (command == "pack" && given.size() < 3)
-    throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
-  if (command != "pack" && given.size() > 2)
-    throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", command, given[2]));
-  if (command == "pack") return run_pack(invocation, config, given[2]);
-  if (command == "verify") return run_verify(invocation, config);
-  return command == "stream" ? run_stream(invocation, config) : run_labels(invocation, config);
+    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
+  if (given.size() > 2 && command->run != run_pack)
+    throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", given[0], given[2]));
+  return command->run(invocation, config);
 }
 
 }  // namespace

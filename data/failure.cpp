@@ -34,6 +34,8 @@ std::string_view fault_name(Fault fault) {
       return "truncated";
     case Fault::kTooManyPixels:
       return "too-many-pixels";
+    case Fault::kOptOut:
+      return "opt-out";
     case Fault::kChecksum:
       return "checksum";
   }

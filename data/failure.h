@@ -24,9 +24,10 @@ enum class Fault {
   kNotAnImage,
   kTruncated,
   kTooManyPixels,
+  kOptOut,    ///< the server asks not to use it: X-Robots-Tag, with data.respect_opt_out
   kChecksum,  ///< sha256 of the bytes is not the list's
 };
-inline constexpr int kFaultCount = 16;
+inline constexpr int kFaultCount = 17;
 
 /// The name of a fault in logs and in the ledger, such as "too-large-by-head".
 std::string_view fault_name(Fault fault);

@@ -9,6 +9,7 @@
 #include <stop_token>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -69,7 +70,14 @@ class HttpSource::Loop {
     if (first) curl_multi_wakeup(multi_.get());
   }
 
-  HttpCounts counts() const { return {heads_, gets_, bytes_, connections_}; }
+  SourceCounts counts() const {
+    return {.heads = heads_,
+            .gets = gets_,
+            .bytes = bytes_,
+            .connections = connections_,
+            .refused = refused_,
+            .bytes_refused = bytes_refused_};
+  }
 
  private:
   void run(const std::stop_token& stop) try {
@@ -133,7 +141,8 @@ class HttpSource::Loop {
       }
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
-      transfer.begin(std::move(*job));
+      const bool ask_head = asks_head(job->url.host);
+      transfer.begin(std::move(*job), ask_head);
       add(transfer);
     }
   }
@@ -158,7 +167,7 @@ class HttpSource::Loop {
     check(curl_multi_remove_handle(multi_.get(), handle));
     auto answer = transfer->end(result);
     if (!answer) return add(*transfer);
-    note(transfer->job().url.host, std::get_if<Failure>(&answer->body));
+    learn(*transfer, std::get_if<Failure>(&answer->body));
     waiting_.done(transfer->job().url.host);
     idle_.push_back(transfer);
     start_transfers();
@@ -168,6 +177,25 @@ class HttpSource::Loop {
   HostHealth health_of(const std::string& host) const {
     const auto known = health_.find(host);
     return known == health_.end() ? HostHealth() : known->second;
+  }
+
+  bool asks_head(const std::string& host) const {
+    if (limits_.head == HeadCheck::kAuto) return !tell_length_.contains(host);
+    return limits_.head == HeadCheck::kAlways;
+  }
+
+  void learn(const Transfer& ended, const Failure* failure) {
+    const std::string& host = ended.job().url.host;
+    note(host, failure);
+    if (failure && failure->fault == Fault::kTooLargeByHead) {
+      ++refused_;
+      bytes_refused_ += ended.promised();
+    } else if (!failure && ended.told_length()) {
+      if (tell_length_.size() >= kMostHosts) tell_length_.clear();
+      tell_length_.insert(host);
+    } else if (!failure || failure->fault == Fault::kTooLargeInBody) {
+      tell_length_.erase(host);
+    }
   }
 
   /// Remembers hosts that are not well. More than kMostHosts of them are no news about any one: start again.
@@ -189,10 +217,11 @@ class HttpSource::Loop {
 
   const HttpLimits limits_;
   const Handler handler_;
-  std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0;
+  std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0, refused_ = 0, bytes_refused_ = 0;
   std::mutex mutex_;  // guards submitted_
   std::vector<Request> submitted_;
   std::unordered_map<std::string, HostHealth> health_;  ///< of hosts that are not well
+  std::unordered_set<std::string> tell_length_;         ///< hosts whose GET tells a length that is true
   HostQueue waiting_;
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
@@ -205,6 +234,6 @@ HttpSource::HttpSource(const HttpLimits& limits, Handler handler)
     : loop_(std::make_unique<Loop>(limits, std::move(handler))) {}
 HttpSource::~HttpSource() = default;
 void HttpSource::submit(Request request) { loop_->submit(std::move(request)); }
-HttpCounts HttpSource::counts() const { return loop_->counts(); }
+SourceCounts HttpSource::counts() const { return loop_->counts(); }
 
 }  // namespace atelier

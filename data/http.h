@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
+#include "configs/config.h"
 #include "data/address.h"
 #include "data/host_health.h"
 #include "data/source.h"
@@ -16,24 +18,20 @@ struct HttpLimits {
   double get_timeout = 30;          ///< seconds for a GET, start to last byte
   double connect_timeout = 10;      ///< seconds to connect, TLS included
   int connections = 32;             ///< transfers at once
+  HeadCheck head = HeadCheck::kAlways;
+  bool respect_opt_out = true;
+  std::string user_agent = {};  ///< empty: "atelier/VERSION"
   bool (*may_connect)(const sockaddr&, socklen_t) = is_public;
   static constexpr int kMaxRedirects = 5;
   static constexpr int kPerHost = HostHealth::kMost;  ///< connections to one host and port at once
   static constexpr long kMaxHeaderBytes = 65'536;     ///< of all headers of a HEAD or a GET, redirects included
 };
 
-/// What the transfers have cost so far. Read from any thread.
-struct HttpCounts {
-  uint64_t heads = 0;
-  uint64_t gets = 0;
-  uint64_t bytes = 0;        ///< of bodies
-  uint64_t connections = 0;  ///< opened; the rest were kept alive
-};
-
 /// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on a few threads of their
 /// own).
 ///
-/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection. A
+/// One thread runs one libcurl multi loop. Each request is a HEAD, then a GET on a kept-alive connection;
+/// HeadCheck::kAuto leaves the HEAD out for hosts whose GET has told a length that was true, kNever always. A
 /// Content-Length over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses
 /// HEAD (405, 501, 403, ...) or gives no length is asked for the body all the same, and the body is counted and cut at
 /// max_bytes whatever was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
@@ -50,7 +48,7 @@ class HttpSource : public Source {
   HttpSource(const HttpLimits& limits, Handler handler);
   ~HttpSource() override;
   void submit(Request request) override;
-  HttpCounts counts() const;
+  SourceCounts counts() const override;
 
  private:
   class Loop;

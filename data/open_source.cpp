@@ -32,6 +32,9 @@ std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
                           .connections = data.connections,
+                          .head = data.head,
+                          .respect_opt_out = data.respect_opt_out,
+                          .user_agent = data.user_agent,
                           .may_connect = data.allow_private ? is_any : is_public};
   const StoredSource::MakeSource web = [limits](Source::Handler handler) {
     return std::make_unique<HttpSource>(limits, std::move(handler));

@@ -275,6 +275,7 @@ void Pipeline::publish_report() {
   counts_.peak_memory = std::max(counts_.peak_memory, counts_.memory);
   counts_.fetch = stage_clock_.fetch();
   counts_.decode = stage_clock_.decode();
+  counts_.source = source_->counts();
   const std::lock_guard lock(report_mutex_);
   report_ = counts_;
 }

@@ -57,14 +57,31 @@ std::string progress_line(const StreamReport& report, double seconds, uint64_t t
   return line;
 }
 
+namespace {
+
+/// What the network was asked, and what was spared.
+std::string requests_text(const SourceCounts& source) {
+  std::string text;
+  if (source.gets > 0)
+    text +=
+        fmt::format("{} GET and {} HEAD over {} connections; {} images refused by their size, {:.1f} MB not fetched\n",
+                    grouped(source.gets), grouped(source.heads), grouped(source.connections), grouped(source.refused),
+                    static_cast<double>(source.bytes_refused) / 1e6);
+  if (source.stored > 0) text += fmt::format("{} images from the store\n", grouped(source.stored));
+  return text;
+}
+
+}  // namespace
+
 std::string summary_text(const StreamReport& report, double seconds) {
   return fmt::format(
       "{} images in {:.1f} s ({:.1f}/s), {:.1f} MB ({:.1f} MB/s)\n"
       "{} substituted, {} tried again; failures: {}\n"
+      "{}"
       "{:.0f}% of the time waiting for data; the stage that the others wait for: {}; at most {:.1f} MB in flight\n",
       grouped(report.delivered), seconds, images_per_second(report, seconds), static_cast<double>(report.bytes) / 1e6,
       megabytes_per_second(report, seconds), grouped(report.substituted), grouped(report.retries),
-      failures_text(report), 100 * rate(report.waited, seconds), report.limit,
+      failures_text(report), requests_text(report.source), 100 * rate(report.waited, seconds), report.limit,
       static_cast<double>(report.peak_memory) / 1e6);
 }
 
@@ -81,6 +98,12 @@ std::string summary_json(const StreamReport& report, double seconds) {
                                        {"substituted", report.substituted},
                                        {"retries", report.retries},
                                        {"failures", failures},
+                                       {"heads", report.source.heads},
+                                       {"gets", report.source.gets},
+                                       {"connections", report.source.connections},
+                                       {"refused", report.source.refused},
+                                       {"bytes_refused", report.source.bytes_refused},
+                                       {"stored", report.source.stored},
                                        {"waited", report.waited},
                                        {"limit", report.limit},
                                        {"peak_memory", report.peak_memory},

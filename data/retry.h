@@ -34,7 +34,8 @@ inline bool is_unreachable(Fault fault) { return fault == Fault::kDns || fault =
 /// Somebody answered, if only to refuse.
 inline bool is_answer(Fault fault) {
   return fault == Fault::kTls || fault == Fault::kConnection || fault == Fault::kHttpStatus ||
-         fault == Fault::kRedirects || fault == Fault::kTooLargeByHead || fault == Fault::kTooLargeInBody;
+         fault == Fault::kRedirects || fault == Fault::kOptOut || fault == Fault::kTooLargeByHead ||
+         fault == Fault::kTooLargeInBody;
 }
 
 /// Watches whether any host can be reached at all.

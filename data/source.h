@@ -32,6 +32,16 @@ struct Answer {
   std::variant<std::vector<std::byte>, Failure, std::exception_ptr> body;
 };
 
+/// What a source has done so far.
+struct SourceCounts {
+  uint64_t heads = 0, gets = 0;
+  uint64_t bytes = 0;          ///< of bodies, over the network
+  uint64_t connections = 0;    ///< opened; the rest were kept alive
+  uint64_t refused = 0;        ///< images that HEAD or the first lines of GET's answer said enough about
+  uint64_t bytes_refused = 0;  ///< and the bytes that they promised
+  uint64_t stored = 0;         ///< images from a store
+};
+
 /// The seam to wherever bytes are: one attempt each, no retries (the stream decides about those), no order.
 ///
 /// `submit` never blocks and may be called from any thread; the answer comes exactly once, through the handler that
@@ -42,6 +52,8 @@ class Source {
   using Handler = std::function<void(Answer)>;
   virtual ~Source() = default;
   virtual void submit(Request request) = 0;
+  /// What it has cost so far. May be called from any thread.
+  virtual SourceCounts counts() const { return {}; }
 };
 
 }  // namespace atelier

@@ -41,6 +41,12 @@ class StoredSource::Work {
 
   void submit(Request request) { readers_->push(std::move(request)); }
 
+  SourceCounts counts() const {
+    SourceCounts counts = other_ ? other_->counts() : SourceCounts();
+    counts.stored = stored_;
+    return counts;
+  }
+
  private:
   struct Asked {
     Request request;
@@ -59,6 +65,7 @@ class StoredSource::Work {
       return other_->submit(std::move(request));
     }
     Answer stored{.ticket = request.ticket, .body = Failure{Fault::kMissingFile, "not in the store", false, 0}};
+    if (found && !failure) ++stored_;
     if (found) std::visit([&](auto&& body) { stored.body = std::move(body); }, std::move(*found));
     answer(std::move(stored));
   }
@@ -104,6 +111,7 @@ class StoredSource::Work {
   const Options options_;
   const Handler handler_;
   std::atomic<bool> abandoned_ = false;
+  std::atomic<uint64_t> stored_ = 0;
   std::mutex mutex_;                           // guards asked_
   std::unordered_map<uint64_t, Asked> asked_;  // of the other source, by ticket
   Channel<Answer> fetched_{std::numeric_limits<size_t>::max()};
@@ -123,6 +131,7 @@ StoredSource::StoredSource(std::shared_ptr<Store> store, std::shared_ptr<const M
     : work_(std::make_unique<Work>(std::move(store), std::move(manifest), std::move(options), make_other,
                                    std::move(handler))) {}
 StoredSource::~StoredSource() = default;
+SourceCounts StoredSource::counts() const { return work_->counts(); }
 void StoredSource::submit(Request request) { work_->submit(std::move(request)); }
 
 }  // namespace atelier

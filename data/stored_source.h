@@ -32,6 +32,7 @@ class StoredSource : public Source {
                const MakeSource& make_other, Handler handler);
   ~StoredSource() override;
   void submit(Request request) override;
+  SourceCounts counts() const override;
 
  private:
   class Work;

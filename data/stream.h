@@ -51,6 +51,7 @@ struct StreamReport {
   uint64_t bytes = 0;        ///< encoded bytes fetched
   uint64_t substituted = 0;  ///< positions where another entry stands in
   uint64_t retries = 0;
+  SourceCounts source;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
   StageTime fetch, decode, deliver;
   uint64_t memory = 0;        ///< bytes of data.memory in use: transfers at their largest, encoded images, batches

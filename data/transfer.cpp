@@ -1,6 +1,7 @@
 #include "data/transfer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "data/address.h"
+#include "data/opt_out.h"
 
 namespace atelier {
 namespace {
@@ -38,7 +40,7 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
   if (!easy_) throw std::runtime_error("libcurl cannot make a handle: out of memory");
   set(easy_, CURLOPT_PRIVATE, this);
   set(easy_, CURLOPT_ERRORBUFFER, error_.data());
-  set(easy_, CURLOPT_USERAGENT, "atelier/" ATELIER_VERSION);
+  set(easy_, CURLOPT_USERAGENT, limits.user_agent.empty() ? "atelier/" ATELIER_VERSION : limits.user_agent.c_str());
 
   // Where to: http and https alone, public addresses, no proxy and no credentials from anywhere.
   set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -68,10 +70,12 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
   set(easy_, CURLOPT_QUICK_EXIT, 1L);
 }
 
-void Transfer::begin(Job job) {
+void Transfer::begin(Job job, bool ask_head) {
   job_ = std::move(job);
+  told_length_ = false;
+  promised_ = 0;
   set(easy_, CURLOPT_URL, job_.url.target.c_str());
-  prepare(true);
+  prepare(ask_head);
 }
 
 void Transfer::prepare(bool head, bool fresh_connection) {
@@ -79,6 +83,7 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   fresh_connection_ = fresh_connection;
   cut_ = Cut::kNone;
   header_bytes_ = 0;
+  opted_out_ = false;
   socket_opened_ = false;
   refused_address_.clear();
   body_ = {};
@@ -94,7 +99,10 @@ std::optional<Answer> Transfer::end(CURLcode result) {
     return std::nullopt;
   }
   if (const auto failure = judge(result)) return Answer{job_.request.ticket, *failure};
-  if (!head_) return Answer{job_.request.ticket, std::exchange(body_, {})};
+  if (!head_) {
+    told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
+    return Answer{job_.request.ticket, std::exchange(body_, {})};
+  }
   prepare(false);
   return std::nullopt;
 }
@@ -108,6 +116,12 @@ bool Transfer::answered_by_leftovers(CURLcode result) const {
   return opened == 0;
 }
 
+curl_off_t Transfer::content_length() const {
+  curl_off_t length = -1;
+  curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  return length;
+}
+
 long Transfer::status() const {
   long code = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
@@ -115,13 +129,14 @@ long Transfer::status() const {
 }
 
 /// What is wrong, if anything. A status that is final says more than how its page of excuses ended.
-std::optional<Failure> Transfer::judge(CURLcode result) const {
+std::optional<Failure> Transfer::judge(CURLcode result) {
   const long code = status();
   if (head_ && code >= 400) {
     constexpr std::array kSettled = {404L, 410L, 408L, 425L, 429L, 502L, 503L, 504L};
     if (std::find(kSettled.begin(), kSettled.end(), code) == kSettled.end()) return std::nullopt;
   }
   if (code >= 400) return status_failure();
+  if (opted_out_ && code == 200) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
   if (result != CURLE_OK) return transport_failure(result);
   if (!head_ && code != 200) return status_failure();
   return std::nullopt;
@@ -139,7 +154,7 @@ Failure Transfer::status_failure() const {
 }
 
 /// The details name no times and no ports, so that the same failure has the same line in two runs' ledgers.
-Failure Transfer::transport_failure(CURLcode result) const {
+Failure Transfer::transport_failure(CURLcode result) {
   if (cut_ != Cut::kNone) return cut_failure();
   const std::string what = curl_easy_strerror(result);
   const bool redirected = status() / 100 == 3;
@@ -155,6 +170,7 @@ Failure Transfer::transport_failure(CURLcode result) const {
     case CURLE_FILESIZE_EXCEEDED: {
       curl_header* length = nullptr;
       curl_easy_header(easy_.get(), "Content-Length", 0, CURLH_HEADER, -1, &length);
+      if (length != nullptr) promised_ = std::strtoull(length->value, nullptr, 10);
       return {Fault::kTooLargeByHead,
               fmt::format("Content-Length {} is over {}", length != nullptr ? printable(length->value) : "",
                           limits_.max_bytes)};
@@ -223,7 +239,13 @@ size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) 
   if (std::string_view(line, size * count).starts_with("HTTP/")) {
     transfer.socket_opened_ = false;
     transfer.refused_address_.clear();
+    transfer.opted_out_ = false;
   }
+  constexpr std::string_view kRobots = "x-robots-tag:";
+  const std::string_view text(line, size * count);
+  if (transfer.limits_.respect_opt_out &&
+      curl_strnequal(line, kRobots.data(), std::min(kRobots.size(), text.size())) != 0 && text.size() > kRobots.size())
+    transfer.opted_out_ |= opts_out(text.substr(kRobots.size()));
   transfer.header_bytes_ += static_cast<long>(size * count);
   if (transfer.header_bytes_ <= HttpLimits::kMaxHeaderBytes) return size * count;
   transfer.cut_ = Cut::kHeaders;
@@ -234,14 +256,17 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
   auto& transfer = *static_cast<Transfer*>(self);
   const size_t bytes = size * count;
   if (transfer.status() != 200) return bytes;  // an error's page: watch_progress bounds it
+  if (transfer.opted_out_) {
+    transfer.cut_ = Cut::kOptOut;
+    return CURL_WRITEFUNC_ERROR;
+  }
   std::vector<std::byte>& body = transfer.body_;
   if (body.size() + bytes > transfer.limits_.max_bytes) {
     transfer.cut_ = Cut::kBody;
     return CURL_WRITEFUNC_ERROR;
   }
   if (body.empty()) {
-    curl_off_t promised = -1;
-    curl_easy_getinfo(transfer.handle(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &promised);
+    const curl_off_t promised = transfer.content_length();
     if (promised > 0) body.reserve(std::min(static_cast<uint64_t>(promised), transfer.limits_.max_bytes));
   }
   const auto* begin = reinterpret_cast<const std::byte*>(data);

@@ -34,9 +34,14 @@ class Transfer {
   CURL* handle() const { return easy_.get(); }
   const Job& job() const { return job_; }
   bool is_head() const { return head_; }
+  /// After a GET that went well: whether its Content-Length was told, and true.
+  bool told_length() const { return told_length_; }
+  /// After kTooLargeByHead: the bytes that were promised.
+  uint64_t promised() const { return promised_; }
 
   /// Prepares the HEAD of `job`; add handle() to the loop.
-  void begin(Job job);
+  ///   ask_head  false: begins with the GET
+  void begin(Job job, bool ask_head);
   /// Takes the result of what libcurl just ended. Nothing: there is more to ask, add handle() again.
   std::optional<Answer> end(CURLcode result);
 
@@ -44,8 +49,9 @@ class Transfer {
   void prepare(bool head, bool fresh_connection = false);
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
-  std::optional<Failure> judge(CURLcode result) const;
-  Failure transport_failure(CURLcode result) const;
+  curl_off_t content_length() const;
+  std::optional<Failure> judge(CURLcode result);
+  Failure transport_failure(CURLcode result);
   Failure timeout_failure() const;
   Failure cut_failure() const;
   Failure status_failure() const;
@@ -56,7 +62,7 @@ class Transfer {
   static size_t take_body(char* data, size_t size, size_t count, void* self) noexcept;
   static int watch_progress(void* self, curl_off_t total, curl_off_t received, curl_off_t, curl_off_t) noexcept;
 
-  enum class Cut { kNone, kHeaders, kBody };  ///< why we broke off
+  enum class Cut { kNone, kHeaders, kBody, kOptOut };  ///< why we broke off
 
   const HttpLimits& limits_;
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it
@@ -66,6 +72,9 @@ class Transfer {
   bool fresh_connection_ = false;
   Cut cut_ = Cut::kNone;
   long header_bytes_ = 0;
+  bool opted_out_ = false;  ///< by the last answer
+  bool told_length_ = false;
+  uint64_t promised_ = 0;
   bool socket_opened_ = false;   ///< since the last answer: to an address that the policy allows
   std::string refused_address_;  ///< since the last answer: the last one that it does not
   std::vector<std::byte> body_;

@@ -77,14 +77,14 @@ TEST(Settings, HaveTheDefaultsThatUsersOfSuchATrainerKnow) {
 TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
   [[maybe_unused]] const auto& [list, cache, verify, seed, shuffle, held_out, image_size, fit, condition, flip,
-                                brightness, max_image_size, private_, connections, threads, memory, head, get, deadline,
-                                rate, outage] = DataConfig{};
+                                brightness, max_image_size, ask_head, opt_out, agent, private_, connections, threads,
+                                memory, head, get, deadline, rate, outage] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
   [[maybe_unused]] const auto& [run_dir, resume_, epochs, steps, batch, device, precision, compute, learning, schedule,
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 21 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 24 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
@@ -246,12 +246,17 @@ TEST(Bytes, TakeBinaryUnitsAndRefuseOverflow) {
 }
 
 TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
-  const std::map<std::string, std::string> expected = {
-      {"data.shuffle", "full|window|none"},       {"data.fit", "crop|pad"},
-      {"data.condition", "none|file|outline"},    {"model.kind", "diffusion|pix2pix"},
-      {"train.resume", "auto|never|must"},        {"train.device", "auto|cpu|cuda"},
-      {"generate.device", "auto|cpu|cuda"},       {"train.precision", "auto|float32|bfloat16|float16"},
-      {"train.rate_schedule", "constant|cosine"}, {"generate.quality", "fast|balanced|high"}};
+  const std::map<std::string, std::string> expected = {{"data.shuffle", "full|window|none"},
+                                                       {"data.fit", "crop|pad"},
+                                                       {"data.head", "always|auto|never"},
+                                                       {"data.condition", "none|file|outline"},
+                                                       {"model.kind", "diffusion|pix2pix"},
+                                                       {"train.resume", "auto|never|must"},
+                                                       {"train.device", "auto|cpu|cuda"},
+                                                       {"generate.device", "auto|cpu|cuda"},
+                                                       {"train.precision", "auto|float32|bfloat16|float16"},
+                                                       {"train.rate_schedule", "constant|cosine"},
+                                                       {"generate.quality", "fast|balanced|high"}};
   std::map<std::string, std::string> found;
   for (const SettingInfo& setting : list_settings()) {
     if (setting.type.find('|') == std::string::npos) continue;

@@ -18,6 +18,7 @@
 namespace atelier::test {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 struct Outcome {
@@ -115,6 +116,22 @@ TEST_F(AtelierDataTest, ACacheSpansRuns) {
   std::ofstream(folder_ / "list.jsonl", std::ios::app) << "{\"url\":\"more.png\"}\n";
   EXPECT_EQ(run("stream " + list() + flags).code, 2);
   EXPECT_THAT(read_file(errors()), HasSubstr("holds the images of another list"));
+}
+
+TEST_F(AtelierDataTest, ShowsTheOrderWithoutFetchingAnything) {
+  const std::string which = list() + " --dump 60 --start 7 --seed 3 --data.held_out 0.3";
+  std::istringstream streamed(run("stream " + which).out);
+  for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
+  std::istringstream ordered(run("order " + which).out);
+  int positions = 0;
+  for (std::string sample, place; std::getline(streamed, sample) && std::getline(ordered, place); ++positions) {
+    if (place.ends_with(",40")) continue;  // it has a substitute
+    EXPECT_EQ(place, sample.substr(0, sample.rfind(',')));
+  }
+  EXPECT_EQ(positions, 60);
+  const std::string quality = run("order " + list() + " --quality").out;
+  for (const char* name : {"perfect", "full", "window 1000", "none "}) EXPECT_THAT(quality, HasSubstr(name));
+  EXPECT_THAT(quality, ContainsRegex("none +1.0000 +0.0244"));
 }
 
 TEST_F(AtelierDataTest, CountsTheLabels) {

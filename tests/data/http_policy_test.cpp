@@ -136,6 +136,78 @@ TEST(Http, GivesUpAHostThatCannotBeReachedAndFindsItAgain) {
   EXPECT_GT(refused.host_down, 0);
 }
 
+// HEAD or not.
+
+HttpLimits limits_with(HeadCheck head) {
+  HttpLimits with = limits();
+  with.head = head;
+  return with;
+}
+
+TEST(Http, NeverAsksForTheSizeWhenToldSoAndStillTakesNoByteOfWhatIsTooLarge) {
+  std::atomic<bool> sent_body = false;
+  LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
+    if (request.path == "/small") return void(reply.send_answer(200, "image"));
+    reply.send_head(200, {fmt::format("Content-Length: {}", kCap + 1)});
+    reply.wait(0.1);  // whoever goes by the length has hung up by now
+    sent_body = reply.send(std::string(kCap + 1, 'x'));
+    reply.close();
+  });
+  Fetcher fetcher(limits_with(HeadCheck::kNever));
+  EXPECT_EQ(body(fetcher.fetch(server.url("/small"))), "image");
+  expect_failure(fetcher.fetch(server.url("/large")), Fault::kTooLargeByHead, false);
+  EXPECT_EQ(server.count("HEAD"), 0);
+  const SourceCounts counts = fetcher.source().counts();
+  EXPECT_EQ(counts.heads, 0u);
+  EXPECT_EQ(counts.refused, 1u);
+  EXPECT_EQ(counts.bytes_refused, kCap + 1);
+  EXPECT_EQ(counts.bytes, 5u);
+}
+
+TEST(Http, AsksForTheSizeOnlyWhereGetDoesNotTellItOrLies) {
+  LoopbackServer honest([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "image"); });
+  LoopbackServer silent([](const HttpRequest& request, HttpReply& reply) {
+    reply.send_head(200, {"Connection: close"});
+    if (request.method == "GET") reply.send("image");
+    reply.close();
+  });
+  Fetcher fetcher(limits_with(HeadCheck::kAuto));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(body(fetcher.fetch(honest.url())), "image");
+    EXPECT_EQ(body(fetcher.fetch(silent.url())), "image");
+  }
+  EXPECT_EQ(honest.count("HEAD"), 1) << "until it was known";
+  EXPECT_EQ(silent.count("HEAD"), 3);
+}
+
+// Those who do not want to be used.
+
+TEST(Http, LeavesOutWhatItsServerAsksNotToUse) {
+  LoopbackServer server([](const HttpRequest& request, HttpReply& reply) {
+    const bool only_get = request.path == "/get" && request.method == "HEAD";
+    if (request.path == "/moved") return void(reply.send_answer(302, "", {"Location: /free", "X-Robots-Tag: noai"}));
+    const std::string rule = request.path == "/free" || only_get ? "nofollow" : "nofollow, NoImageAI";
+    reply.send_answer(200, "image", {"x-robots-TAG: " + rule});
+  });
+  Fetcher fetcher(limits());
+  expect_failure(fetcher.fetch(server.url("/head")), Fault::kOptOut, false);
+  EXPECT_EQ(server.count("GET"), 0);
+  expect_failure(fetcher.fetch(server.url("/get")), Fault::kOptOut, false);
+  EXPECT_EQ(body(fetcher.fetch(server.url("/free"))), "image");
+  EXPECT_EQ(body(fetcher.fetch(server.url("/moved"))), "image") << "the rule is for the redirect's own page";
+  HttpLimits greedy = limits();
+  greedy.respect_opt_out = false;
+  EXPECT_EQ(body(fetch(server, greedy)), "image");
+}
+
+TEST(Http, SaysWhoItIsInTheUsersWords) {
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "image"); });
+  HttpLimits with = limits();
+  with.user_agent = "studio/3 (+https://studio.example)";
+  fetch(server, with);
+  for (const HttpRequest& request : server.requests()) EXPECT_EQ(request.headers.at("user-agent"), with.user_agent);
+}
+
 // Redirects.
 
 /// Redirects "/" to `location`, answers everything else with "there".

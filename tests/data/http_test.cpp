@@ -31,7 +31,7 @@ TEST(Http, BringsTheBodyAfterAHead) {
   EXPECT_EQ(requests[1].method, "GET");
   EXPECT_EQ(requests[1].path, "/chair.jpg?size=2");
   EXPECT_EQ(requests[0].connection, requests[1].connection);
-  const HttpCounts counts = fetcher.source().counts();
+  const SourceCounts counts = fetcher.source().counts();
   EXPECT_EQ(counts.heads, 1u);
   EXPECT_EQ(counts.gets, 1u);
   EXPECT_EQ(counts.bytes, image.size());
