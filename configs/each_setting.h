@@ -47,7 +47,7 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.max_image_size, Bytes{1, uint64_t{1} << 30});
   visit(Setting{"data.head", "", "ask for the size first: always, of hosts that do not tell it with GET, or never"},
         data.head, choice<HeadCheck>("always", "auto", "never"));
-  visit(Setting{"data.respect_opt_out", "", "leave out what its server marks noai, noimageai or noindex"},
+  visit(Setting{"data.respect_opt_out", "", "leave out what its server marks noai, noimageai, noindex or none"},
         data.respect_opt_out, Boolean{});
   visit(Setting{"data.user_agent", "", "what servers are told; empty: atelier and its version"}, data.user_agent,
         Text{});

@@ -60,7 +60,8 @@ const Program kProgram{
         "  atelier-data order furniture.jsonl --quality\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
-        "labels LIST counts the rows of each label; pack LIST STORE fetches every image into a\n"
+        "labels LIST counts the rows of each label; pack LIST STORE fetches every image (and\n"
+        "with --data.condition file every condition_url) into a\n"
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list.\n"
@@ -161,6 +162,8 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::sto
       ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
 }
 
+void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
+
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
   const bool json = invocation.flag("json").has_value();
@@ -174,7 +177,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   plan.start.position = number_flag(invocation, "start").value_or(0);
   const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
 
-  Stream stream(config, std::move(plan));
+  Stream stream(config, std::move(plan), open_source(config.data, manifest, warn_of_cache));
   const auto write_ledger = [&] {
     if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
   };
@@ -189,8 +192,6 @@ int run_stream(const Invocation& invocation, const Config& config) {
     throw;
   }
   write_ledger();
-  if (!stream.report().cache_failure.empty())
-    Console().warn("the cache is no longer filled: " + stream.report().cache_failure);
   if (json) write_result(summary_json(stream.report(), seconds) + "\n");
   if (!json) fmt::print(stderr, "{}", summary_text(stream.report(), seconds));
   return complete ? kGood : kInterrupted;
@@ -270,18 +271,27 @@ int run_pack(const Invocation& invocation, const Config& given) {
   config.data.cache = folder.string();
   config.data.shuffle = Shuffle::kNone;
   config.data.held_out = 0;
+  config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
   plan.augment = false;
 
   bool complete = false;
-  std::string failure;
+  std::string failure;  // of the store; told at the latest when the stream goes
   {
-    Stream stream(config, std::move(plan));
-    const Meter meter(stream, manifest->size());
-    complete = take_samples(stream, manifest->size(), false, invocation.stop);
-    failure = stream.report().cache_failure;
-    if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
-  }  // what is left in memory is sealed here
+    Stream stream(config, std::move(plan),
+                  open_source(config.data, manifest, [&](const std::string& sentence) { failure = sentence; }));
+    const auto write_ledger = [&] {
+      if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
+    };
+    try {
+      const Meter meter(stream, manifest->size());
+      complete = take_samples(stream, manifest->size(), false, invocation.stop);
+    } catch (const std::runtime_error&) {
+      write_ledger();
+      throw;
+    }
+    write_ledger();
+  }
   if (!failure.empty()) throw std::runtime_error(failure);
   uint64_t held = 0;
   for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});

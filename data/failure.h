@@ -40,7 +40,7 @@ struct Failure {
   double retry_after = 0;  ///< seconds the server asked to wait, 0 if it did not
   int status = 0;          ///< of HTTP, for kHttpStatus
   bool not_asked = false;  ///< the host is left alone for now, for retry_after seconds; the rest is its last failure
-  double host_down = 0;    ///< and could not be reached for so many seconds
+  double host_down = 0;    ///< and for so many seconds it has been unreachable or busy
 };
 
 }  // namespace atelier

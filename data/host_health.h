@@ -13,10 +13,10 @@ namespace atelier {
 /// How a host has been answering, and so how it is asked. A value; time is what the caller says.
 ///
 /// Requests at once follow additive increase and multiplicative decrease (Chiu and Jain 1989): one more for each round
-/// of good answers, half when the host is too busy or too slow. Retry-After closes the host for as long as it asks, a
-/// minute at most, as it may have meant one image only; so do kBreak failures in a row to reach it at all, for 0.5, 1,
-/// 2, ... 60 s, after each of which one request may try (a circuit breaker, half open). A closed host's requests fail
-/// at once, with its last failure.
+/// of good answers, half when the host is too busy or too slow. A host is closed for two reasons: it asked for that by
+/// Retry-After, a minute at most, as it may have meant one image only; or it could not be reached kBreak times in a
+/// row, for 0.5, 1, 2, ... 60 s, after each of which one request may try (a circuit breaker, half open). A closed
+/// host's requests fail at once, with its last failure.
 class HostHealth {
  public:
   static constexpr int kMost = 16;  ///< requests at once
@@ -26,63 +26,60 @@ class HostHealth {
   /// Requests that it may be asked at once.
   int limit() const { return static_cast<int>(limit_); }
   /// Nothing worth remembering.
-  bool is_well() const { return limit_ >= kMost && unreached_ == 0 && !closed_; }
+  bool is_well() const { return limit_ >= kMost && !failing_since_; }
 
   /// Nothing: ask it. Else what a request gets instead.
   std::optional<Failure> refuse(SteadyClock::time_point now) {
-    if (!closed_) return std::nullopt;
-    const double left = Seconds(closed_until_ - now).count();
+    const double left = Seconds(std::max(asked_to_wait_until_, down_until_) - now).count();
     if (left > 0) {
       Failure failure = last_;
       failure.retry_after = left;
       failure.not_asked = true;
-      failure.host_down = unreached_ >= kBreak ? Seconds(now - down_since_).count() : 0;
+      failure.host_down = failing_since_ ? Seconds(now - *failing_since_).count() : 0;
       return failure;
     }
-    if (unreached_ < kBreak) {
-      closed_ = false;
-    } else {
-      closed_until_ = now + to_clock(pause());  // for the others, while this one tries
+    if (unreached_ >= kBreak) {
+      is_trying_ = true;
+      down_until_ = now + to_clock(pause());  // for the others
     }
     return std::nullopt;
   }
 
+  /// Somebody is there, and not too busy. What it asked for by Retry-After still holds.
   void note_answer() {
+    failing_since_.reset();
     unreached_ = 0;
-    closed_ = false;
+    is_trying_ = false;
+    down_until_ = {};
     limit_ = std::min<double>(kMost, limit_ + 1 / limit_);
   }
 
   void note_failure(const Failure& failure, SteadyClock::time_point now) {
-    const bool is_busy = failure.status == 429 || failure.status == 503;
-    if (is_busy || failure.fault == Fault::kTimeout) {
-      limit_ = std::max(1.0, limit_ / 2);
-    } else if (!is_unreachable(failure.fault)) {
-      return note_answer();
-    }
-    if (is_unreachable(failure.fault)) {
-      if (unreached_++ == 0) down_since_ = now;
-      if (unreached_ >= kBreak) close(failure, now, pause());
-    } else {
+    const bool is_busy = failure.status == 429 || failure.status == 503 || failure.fault == Fault::kTimeout;
+    if (!is_busy && !is_unreachable(failure.fault)) return note_answer();
+    if (!failing_since_) failing_since_ = now;
+    last_ = failure;
+    if (is_busy) {
       unreached_ = 0;
-      if (failure.retry_after > 0) close(failure, now, std::min(kLongestPause, failure.retry_after));
+      limit_ = std::max(1.0, limit_ / 2);
+      const double wait = std::min(kLongestPause, failure.retry_after);
+      asked_to_wait_until_ = std::max(asked_to_wait_until_, now + to_clock(wait));
+    } else if (unreached_ < kBreak || is_trying_) {  // those that were under way when it was closed say nothing new
+      is_trying_ = false;
+      if (++unreached_ >= kBreak) down_until_ = now + to_clock(pause());
     }
   }
 
  private:
   double pause() const { return std::min(kLongestPause, std::ldexp(0.5, std::min(unreached_ - kBreak, 16))); }
-  void close(const Failure& failure, SteadyClock::time_point now, double seconds) {
-    closed_ = true;
-    last_ = failure;
-    closed_until_ = std::max(closed_until_, now + to_clock(seconds));
-  }
 
   double limit_ = kMost;
+  std::optional<SteadyClock::time_point> failing_since_;  // the first failure with no good answer since
+  Failure last_{Fault::kConnect, {}};
+  SteadyClock::time_point asked_to_wait_until_;
   int unreached_ = 0;  // failures in a row to reach it
-  SteadyClock::time_point down_since_;
-  bool closed_ = false;
-  Failure last_{Fault::kConnect, {}};  // what closed it
-  SteadyClock::time_point closed_until_;
+  bool is_trying_ = false;
+  SteadyClock::time_point down_until_;
 };
 
 }  // namespace atelier

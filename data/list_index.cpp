@@ -88,7 +88,8 @@ ListIndex::ListIndex(std::shared_ptr<const void> memory, std::string_view bytes)
 
   const auto json = nlohmann::json::parse(footer);
   rows_ = json.at("rows");
-  if (blocks_.size() != (rows_ + kBlockRows - 1) / kBlockRows * kBlockBytes) throw damaged();
+  const uint64_t room = blocks_.size() / kBlockBytes * kBlockRows;
+  if (blocks_.size() % kBlockBytes != 0 || rows_ > room || rows_ + kBlockRows <= room) throw damaged();
   print_ = {.bytes = json.at("bytes"),
             .modified = json.at("modified"),
             .samples = json.at("samples"),
@@ -127,8 +128,10 @@ RowMark ListIndex::mark(uint64_t row) const {
   uint64_t base = 0;
   std::memcpy(&base, block, sizeof base);
   const int32_t label = number(int32_t{}, 1);
+  if (label >= static_cast<int32_t>(sorted_.size()))
+    throw std::runtime_error("the list's index names a label that there is not; set data.verify_list once");
   return {.offset = base + number(uint32_t{}, 0),
-          .label = label < 0 ? -1 : sorted_.at(static_cast<size_t>(label)),
+          .label = label < 0 ? -1 : sorted_[static_cast<size_t>(label)],
           .group = number(uint32_t{}, 2)};
 }
 

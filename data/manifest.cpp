@@ -96,11 +96,9 @@ ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
   ListPrint print = print_of(list, file.text());
   if (file.text().size() >= kIndexedFrom) {
     const std::vector<fs::path> places = places_of_index(list);
-    if (options.verify) print.sha256 = hash_of(file.text());
     for (const fs::path& place : places) {
       auto known = ListIndex::open(place);
-      const bool is_same = known && looks_like(print, known->print());
-      if (is_same && (!options.verify || known->print().sha256 == print.sha256)) return std::move(*known);
+      if (!options.verify && known && looks_like(print, known->print())) return std::move(*known);
     }
     for (const fs::path& place : places) {
       try {
@@ -161,7 +159,10 @@ Entry Manifest::State::row(uint64_t number) const {
   size_t next = 0;
   const uint64_t offset = index.mark(number).offset;
   try {
-    if (offset < file.text().size() && rows.read(offset, entry, next)) return entry;
+    const std::string_view text = file.text();
+    const bool begins_line = offset == rows.begin() || (offset < text.size() && text[offset - 1] == '\n');
+    if (offset < text.size() && (begins_line || !rows.is_line_by_line()) && rows.read(offset, entry, next))
+      return entry;
   } catch (const std::invalid_argument&) {
   }
   throw std::runtime_error(

@@ -13,7 +13,7 @@
 namespace atelier {
 
 struct ManifestOptions {
-  bool verify = false;                         ///< read the whole list, even if its index looks right
+  bool verify = false;                         ///< make the index anew, even if it looks right
   std::function<void(double share)> progress;  ///< called now and then while the list is read; on the same thread
 };
 

@@ -16,7 +16,8 @@ namespace atelier {
 std::filesystem::path list_of(const std::filesystem::path& list_or_store);
 
 /// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from
-/// local files, with `data.cache` as a store in between. `failed` is told once if the cache cannot be written.
+/// local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the cache
+/// cannot be written; at the latest when the source goes.
 std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
     const DataConfig& data, std::shared_ptr<const Manifest> manifest,
     std::function<void(const std::string& sentence)> failed = {});

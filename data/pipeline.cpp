@@ -113,9 +113,7 @@ void Pipeline::handle(Answer answer) {
   --transfers_;
   release(asked, settings_.max_image_size);
   if (auto* failure = std::get_if<Failure>(&answer.body)) {
-    ++counts_.failures.at(static_cast<size_t>(failure->fault));
-    if (is_unreachable(failure->fault)) reachability_.note_unreachable(SteadyClock::now());
-    if (is_answer(failure->fault)) reachability_.note_answer(SteadyClock::now());
+    if (!failure->not_asked) note(failure->fault);
     const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient);
     if (part != Part::kProbe && is_worse) asked.failure = std::move(*failure);
   } else {
@@ -128,6 +126,13 @@ void Pipeline::handle(Answer answer) {
     }
   }
   if (--asked.pending == 0) settle(asked);
+}
+
+/// What an attempt that failed says about the network.
+void Pipeline::note(Fault fault) {
+  ++counts_.failures.at(static_cast<size_t>(fault));
+  if (is_unreachable(fault)) reachability_.note_unreachable(SteadyClock::now());
+  if (is_answer(fault)) reachability_.note_answer(SteadyClock::now());
 }
 
 void Pipeline::handle(Developed developed) {

@@ -74,6 +74,7 @@ class Pipeline {
   void handle(Answer answer);
   void handle(Developed developed);
   void handle(Wake) {}
+  void note(Fault fault);
 
   void wake_due_flights();
   void admit();

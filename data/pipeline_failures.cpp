@@ -30,18 +30,17 @@ void Pipeline::retry_later(Flight& asked, Failure failure) {
   const auto now = SteadyClock::now();
   if (failure.not_asked) --asked.tries;
   if (asked.tries == 1 && !failure.not_asked) asked.first_failure = now;
-  // While a host that can be reached is only left alone, no clock runs; one that has been down was down for this entry
-  // too, even if it was asked for others.
+  // A host that has been failing for longer than this entry was failing for this entry, too.
   auto since = now - to_clock(failure.host_down);
   if (asked.tries > 0) since = std::min(since, asked.first_failure);
   const double left = settings_.sample_deadline - Seconds(now - since).count();
   double delay = retry_delay(seed_, asked.position, asked.tries, failure.retry_after);
-  const bool is_left_alone = failure.not_asked && failure.host_down == 0;
-  if (!is_left_alone && (left <= 0 || failure.retry_after > left)) {
+  const bool asks_too_much = !failure.not_asked && failure.retry_after > left;
+  if (left <= 0 || asks_too_much) {
     // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
     asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(std::min(asked.first_try, since));
     if (!asked.probes) return give_up(asked, std::move(failure));
-  } else if (!is_left_alone) {
+  } else {
     delay = std::min(delay, left);
   }
   asked.state = Flight::State::kWaiting;

@@ -20,7 +20,12 @@ class Readers {
  public:
   /// `work` is called on any of the threads and must not throw.
   Readers(int threads, const std::function<void(Request)>& work) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this, work] { run(work); });
+    try {
+      for (int i = 0; i < threads; ++i) threads_.emplace_back([this, work] { run(work); });
+    } catch (...) {
+      requests_.close();
+      throw;
+    }
   }
   ~Readers() {
     stopping_ = true;

@@ -126,7 +126,7 @@ ShardFacts write_shard(const std::filesystem::path& path, const ShardDraft& draf
 
 std::variant<std::vector<std::byte>, Failure> read_body(const Descriptor& file, const ShardFacts& facts, uint64_t slot,
                                                         const Item& item, uint64_t max_bytes) {
-  const Failure damaged{Fault::kChecksum, "the store's copy is damaged; run atelier-data verify", false, 0};
+  const Failure damaged{Fault::kChecksum, "the store's copy is damaged; atelier-data verify tells more", false, 0};
   std::array<uint64_t, 2> ends{};
   uint32_t checksum = 0;
   if (slot >= facts.samples ||

@@ -1,5 +1,6 @@
 #include "data/store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -65,6 +66,7 @@ Index read_index(const fs::path& folder) {
                              .rows = json.at("list").at("rows"),
                              .list = json.at("list").at("file")},
                 .shards = {}};
+    if (index.identity.rows == 0) throw std::invalid_argument("no rows");
     for (const auto& shard : json.at("shards")) {
       index.shards.push_back({.samples = shard.at("samples"),
                               .bytes = shard.at("bytes"),
@@ -89,14 +91,20 @@ FileLock lock_of(const fs::path& folder) {
   }
 }
 
+/// Than what a store that is being made begins with.
+bool holds_other_things(const fs::path& folder) {
+  return std::any_of(fs::directory_iterator(folder), {}, [](const fs::directory_entry& item) {
+    return item.path().filename() != "lock" && !item.path().filename().string().starts_with("index.json");
+  });
+}
+
 /// What killed processes left half-written; an hour is longer than any shard takes.
 void remove_leftovers(const fs::path& folder) {
   for (const auto& item : fs::directory_iterator(folder)) {
     std::error_code gone;  // another process may have removed or published it
-    if (item.path().extension() == ".partial" &&
-        fs::file_time_type::clock::now() - item.last_write_time(gone) > std::chrono::hours(1)) {
-      fs::remove(item.path(), gone);
-    }
+    const auto written = item.last_write_time(gone);
+    if (gone || item.path().extension() != ".partial") continue;
+    if (fs::file_time_type::clock::now() - written > std::chrono::hours(1)) fs::remove(item.path(), gone);
   }
 }
 
@@ -171,12 +179,11 @@ Store::Store(const fs::path& folder) : state_(std::make_unique<State>(folder)) {
 
 Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std::make_unique<State>(folder)) {
   fs::create_directories(folder);
+  const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
+  if (is_foreign && !is_store(folder))
+    throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
   const FileLock lock = lock_of(folder);
-  if (!is_store(folder)) {
-    if (!fs::is_empty(folder) && std::distance(fs::directory_iterator(folder), {}) > 1)  // the lock itself is there
-      throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
-    publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
-  }
+  if (!is_store(folder)) publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
   state_->index = read_index(folder);
   const StoreIdentity& held = state_->index.identity;
   if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
@@ -218,14 +225,18 @@ std::optional<std::variant<std::vector<std::byte>, Failure>> Store::read(const I
   try {
     return read_body(*state_->file_of(place->shard), *facts, place->slot, item, max_bytes);
   } catch (const std::system_error& error) {
-    return Failure{Fault::kMissingFile, error.what(), false, 0};
+    const int code = error.code().value();
+    const bool transient = code == EMFILE || code == ENFILE || code == EIO || code == ESTALE || code == ENOMEM;
+    return Failure{Fault::kMissingFile, error.what(), transient};
   }
 }
 
 void Store::add(const ShardDraft& draft) {
   State& state = *state_;
-  static std::atomic<uint64_t> drafts = 0;  // names them apart within this process
-  const fs::path partial = state.folder / fmt::format("writing-{}-{}.partial", ::getpid(), drafts++);
+  // Names them apart within this process, and between processes of different machines or containers.
+  static std::atomic<uint64_t> drafts = 0;
+  static const auto started = std::chrono::system_clock::now().time_since_epoch().count();
+  const fs::path partial = state.folder / fmt::format("writing-{}-{}-{:x}.partial", ::getpid(), drafts++, started);
   try {
     const ShardFacts facts = write_shard(partial, draft);
     sync_path(partial);
@@ -248,24 +259,42 @@ void Store::add(const ShardDraft& draft) {
 }
 
 StoreCheck Store::check(const std::function<void(double)>& progress) const {
+  constexpr size_t kMostDamages = 100;
   const Index index = read_index(state_->folder);
   StoreCheck found;
+  const auto damage = [&](std::string sentence) {
+    if (found.damages.size() < kMostDamages) found.damages.push_back(std::move(sentence));
+  };
+  const auto tell = [&](uint64_t done, uint64_t all, double from) {
+    if (progress) progress(from + 0.5 * static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, all)));
+  };
   for (uint64_t number = 0; number < index.shards.size(); ++number) {
     const ShardFacts& facts = index.shards[number];
     const fs::path file = state_->folder / shard_name(number);
-    if (progress) progress(static_cast<double>(number) / static_cast<double>(index.shards.size()));
     ++found.shards;
     found.bodies += facts.samples;
     found.bytes += facts.bytes;
+    tell(number, index.shards.size(), 0);
     try {
       if (sha256_file(file) != facts.sha256)
-        found.damages.push_back(fmt::format("{} is not as it was sealed: its SHA-256 is another", file.string()));
+        damage(fmt::format("{} is not as it was sealed: its SHA-256 is another", file.string()));
     } catch (const std::exception& error) {
-      found.damages.emplace_back(error.what());
+      damage(error.what());
+    }
+  }
+  const uint64_t places = fs::file_size(state_->folder / "places") / sizeof(uint64_t);
+  for (uint64_t place = 0; place < places; ++place) {
+    const Item item{place % state_->rows, place >= state_->rows};
+    if (place % 256 == 0) tell(place, places, 0.5);
+    const auto body = read(item, std::numeric_limits<uint64_t>::max());
+    if (!body) continue;
+    if (const auto* failure = std::get_if<Failure>(&*body)) {
+      damage(fmt::format("row {}{}: {}", item.row, item.condition ? " (condition)" : "", failure->detail));
+    } else {
+      found.rows += !item.condition;
     }
   }
   if (progress) progress(1);
-  for (uint64_t row = 0; row < state_->rows; ++row) found.rows += has({.row = row, .condition = false});
   return found;
 }
 

@@ -23,10 +23,10 @@ class StoredSource::Work {
       : store_(std::move(store)),
         manifest_(std::move(manifest)),
         options_(std::move(options)),
-        handler_(std::move(handler)),
-        writer_([this] { write(); }) {
+        handler_(std::move(handler)) {
     if (make_other) other_ = make_other([this](Answer answer) { fetched_.push(std::move(answer)); });
     readers_.emplace(options_.readers, [this](Request request) { read(std::move(request)); });
+    writer_ = std::jthread([this] { write(); });
   }
 
   /// Nobody asks any more, then nobody answers any more, then what has come is sealed.
@@ -53,7 +53,7 @@ class StoredSource::Work {
     bool replaces;  // a damaged body
   };
 
-  void read(Request request) {
+  void read(Request request) try {
     auto found = store_->read(request.item, options_.max_bytes);
     const auto* failure = found ? std::get_if<Failure>(&*found) : nullptr;
     const bool is_damaged = failure && failure->fault != Fault::kTooLargeByHead;
@@ -68,6 +68,8 @@ class StoredSource::Work {
     if (found && !failure) ++stored_;
     if (found) std::visit([&](auto&& body) { stored.body = std::move(body); }, std::move(*found));
     answer(std::move(stored));
+  } catch (const std::exception&) {
+    answer({.body = std::current_exception()});
   }
 
   void answer(Answer answer) {
@@ -77,7 +79,11 @@ class StoredSource::Work {
   void write() {
     block_signals();
     while (auto fetched = fetched_.pop()) {
-      if (!std::holds_alternative<std::exception_ptr>(fetched->body)) take(*fetched);
+      try {
+        if (!std::holds_alternative<std::exception_ptr>(fetched->body)) take(*fetched);
+      } catch (const std::exception&) {
+        fetched->body = std::current_exception();
+      }
       answer(std::move(*fetched));
     }
     seal();
@@ -89,7 +95,8 @@ class StoredSource::Work {
     lock.unlock();
     const auto* body = std::get_if<std::vector<std::byte>>(&fetched.body);
     if (!body || body->empty() || !writable_ || (!replaces && store_->has(request.item))) return;
-    if (!drafted_.emplace(request.item.row, request.item.condition).second) return;  // asked for twice
+    if (!drafted_.emplace(request.item.row, request.item.condition).second)
+      return seal();  // asked for again before the shard was full: small lists come from disk in their second pass, too
     const int64_t label = manifest_->label_index(request.item.row);
     draft_.add(request.item, request.url, label < 0 ? "" : manifest_->labels()[static_cast<size_t>(label)], *body);
     if (draft_.bytes.size() >= kShardBytes) seal();

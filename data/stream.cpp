@@ -53,21 +53,6 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   return plan;
 }
 
-/// What the source has to say, from a thread of its own.
-struct Stream::Warning {
-  mutable std::mutex mutex;
-  std::string sentence;
-
-  void set(const std::string& said) {
-    const std::lock_guard lock(mutex);
-    sentence = said;
-  }
-  std::string get() const {
-    const std::lock_guard lock(mutex);
-    return sentence;
-  }
-};
-
 /// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {
   Pipeline pipeline;
@@ -80,10 +65,8 @@ struct Stream::Consumer {
       : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
 };
 
-Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source)
-    : warning_(std::make_shared<Warning>()) {
-  const auto keep = [warning = warning_](const std::string& sentence) { warning->set(sentence); };
-  const MakeSource source = make_source ? make_source : open_source(config.data, plan.manifest, keep);
+Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source) {
+  const MakeSource source = make_source ? make_source : open_source(config.data, plan.manifest);
   consumer_ = std::make_unique<Consumer>(config, std::move(plan), source);
 }
 
@@ -120,7 +103,6 @@ StreamReport Stream::report() const {
   report.deliver = consumer_->counts.deliver;
   report.waited = consumer_->counts.waited;
   report.limit = limiting_stage(report);
-  report.cache_failure = warning_->get();
   return report;
 }
 

@@ -54,11 +54,10 @@ struct StreamReport {
   SourceCounts source;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
   StageTime fetch, decode, deliver;
-  uint64_t memory = 0;        ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;   ///< the most that ever were
-  double waited = 0;          ///< seconds next() blocked
-  std::string limit;          ///< which stage the others wait for: "network", "decode" or "consumer"
-  std::string cache_failure;  ///< why data.cache is filled no longer; empty: all is well
+  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
+  uint64_t peak_memory = 0;  ///< the most that ever were
+  double waited = 0;         ///< seconds next() blocked
+  std::string limit;         ///< which stage the others wait for: "network", "decode" or "consumer"
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.
@@ -95,8 +94,6 @@ class Stream {
 
  private:
   struct Consumer;
-  struct Warning;
-  std::shared_ptr<Warning> warning_;
   std::unique_ptr<Consumer> consumer_;
 };
 

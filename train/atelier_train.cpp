@@ -270,7 +270,10 @@ int train(const Invocation& invocation) {
   Report report(folder.path, players, state.clock, config.train.steps_per_epoch);
   report.text(state.clock, "config", "```yaml\n" + to_yaml(config) + "```");
 
-  Stream stream(config, plan);
+  const auto warn_of_cache = [](const std::string& sentence) {
+    Console().warn("the cache is no longer filled: " + sentence);
+  };
+  Stream stream(config, plan, open_source(config.data, manifest, warn_of_cache));
   return Run(config, trainer, report, stream, console, held_out, shown).train(invocation.stop);
 }
 

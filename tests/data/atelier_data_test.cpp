@@ -108,6 +108,20 @@ TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00000.h5 is not as it was sealed"));
 }
 
+TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) {
+  const std::filesystem::path store = folder_ / "store";
+  EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
+  const std::string index = read_file(store / "index.json");
+  std::filesystem::remove(store / "places");
+  std::filesystem::create_directories(store / "shard-00001.h5" / "in the way");
+  EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 1);
+  EXPECT_THAT(read_file(errors()), HasSubstr("shard-00001.h5"));
+  EXPECT_EQ(read_file(store / "index.json"), index);
+  std::filesystem::remove_all(store / "shard-00001.h5");
+  EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 2 shards"));
+}
+
 TEST_F(AtelierDataTest, ACacheSpansRuns) {
   const std::string flags = " --dump 90 --seed 3 --cache " + (folder_ / "cache").string();
   const std::string expected = run("stream " + list() + flags).out;

@@ -37,7 +37,7 @@ TEST(HostHealth, HalvesWhenBusyOrSlowAndGrowsByOneARound) {
   EXPECT_TRUE(health.is_well());
 }
 
-TEST(HostHealth, IsLeftAloneForAsLongAsItAsks) {
+TEST(HostHealth, IsLeftAloneForAsLongAsItAsksWhateverElseItAnswers) {
   HostHealth health;
   health.note_failure(status(429, 7), kStart);
   health.note_failure(status(429, 3), kStart);  // of a request that was under way; the longer one counts
@@ -45,8 +45,12 @@ TEST(HostHealth, IsLeftAloneForAsLongAsItAsks) {
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->status, 429);
   EXPECT_TRUE(refused->transient);
+  EXPECT_TRUE(refused->not_asked);
   EXPECT_DOUBLE_EQ(refused->retry_after, 2);
-  EXPECT_EQ(refused->host_down, 0);
+  EXPECT_DOUBLE_EQ(refused->host_down, 5) << "no good answer since";
+  health.note_answer();  // of another request that was under way
+  ASSERT_TRUE(health.refuse(kStart + seconds(6)));
+  EXPECT_EQ(health.refuse(kStart + seconds(6))->host_down, 0);
   EXPECT_FALSE(health.refuse(kStart + seconds(7)));
   EXPECT_FALSE(health.refuse(kStart + seconds(7))) << "open for all again";
 }
@@ -55,12 +59,12 @@ TEST(HostHealth, GivesUpAHostThatCannotBeReachedAndTriesItNowAndThen) {
   HostHealth health;
   for (int i = 0; i < 4; ++i) health.note_failure(kUnreachable, kStart + seconds(i));
   EXPECT_FALSE(health.refuse(kStart + seconds(4)));
-  health.note_failure(kUnreachable, kStart + seconds(10));
+  for (int i = 0; i < 12; ++i) health.note_failure(kUnreachable, kStart + seconds(10));  // all that were under way
   const auto refused = health.refuse(kStart + seconds(10));
   ASSERT_TRUE(refused);
   EXPECT_EQ(refused->fault, Fault::kConnect);
   EXPECT_DOUBLE_EQ(refused->host_down, 10) << "since the first failure";
-  EXPECT_DOUBLE_EQ(refused->retry_after, 0.5);
+  EXPECT_DOUBLE_EQ(refused->retry_after, 0.5) << "they are one round";
   EXPECT_FALSE(health.refuse(kStart + milliseconds(10'500))) << "one may try";
   EXPECT_TRUE(health.refuse(kStart + milliseconds(10'600))) << "the others not";
   health.note_failure(kUnreachable, kStart + seconds(11));
@@ -73,9 +77,17 @@ TEST(HostHealth, GivesUpAHostThatCannotBeReachedAndTriesItNowAndThen) {
 
 TEST(HostHealth, NeverWaitsMoreThanAMinuteBetweenTries) {
   HostHealth health;
-  for (int i = 0; i < 100; ++i) health.note_failure(kUnreachable, kStart);
-  EXPECT_TRUE(health.refuse(kStart + seconds(59)));
-  EXPECT_FALSE(health.refuse(kStart + seconds(60)));
+  auto now = kStart;
+  for (int i = 0; i < 4; ++i) health.note_failure(kUnreachable, now);
+  double longest = 0;
+  for (int i = 0; i < 20; ++i) {
+    health.note_failure(kUnreachable, now);
+    const double pause = health.refuse(now)->retry_after;
+    longest = std::max(longest, pause);
+    now += to_clock(pause);
+    EXPECT_FALSE(health.refuse(now));
+  }
+  EXPECT_DOUBLE_EQ(longest, HostHealth::kLongestPause);
 }
 
 }  // namespace

@@ -51,6 +51,12 @@ TEST_F(StoredSourceTest, TheSamplesAreThoseOfTheNetworkAndTheSecondPassFetchesNo
   }
 }
 
+TEST_F(StoredSourceTest, AListSmallerThanAShardComesFromDiskWithinTheRunToo) {
+  FakeWeb web(always);
+  read_through(web, 60, open());  // eight passes
+  for (uint64_t row = 0; row < kRows; ++row) EXPECT_LE(web.asked(url(row)), 2) << "twice if the stream reads ahead";
+}
+
 TEST_F(StoredSourceTest, ADamagedBodyIsFetchedAgainAndReplaced) {
   FakeWeb web(always), again(always), third(always);
   const std::vector<Sample> expected = read_through(web, 10, open());
