@@ -244,6 +244,11 @@ int run_order(const Invocation& invocation, const Config& config) {
   return kGood;
 }
 
+/// "1 shard", "2 shards".
+std::string count_of(uint64_t count, const std::string& one, const std::string& several = {}) {
+  return fmt::format("{} {}", count, count == 1 ? one : several.empty() ? one + "s" : several);
+}
+
 /// A store with a copy of the list, whose rows it will hold.
 std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
                                    const Manifest& manifest) {
@@ -295,8 +300,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
   if (!failure.empty()) throw std::runtime_error(failure);
   uint64_t held = 0;
   for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
-  fmt::print(stderr, "{} holds {} of {} images in {} shards{}\n", folder.string(), held, manifest->size(),
-             Store(folder).shards(), complete ? "" : "; the same command goes on from here");
+  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, manifest->size(),
+             count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
   return complete ? kGood : kInterrupted;
 }
 
@@ -308,9 +313,10 @@ int run_verify(const Invocation& invocation, const Config& config) {
   const Store store(config.data.list);
   const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
   for (const std::string& damage : found.damages) console.say(damage);
-  console.say(fmt::format("{} bodies in {} shards, {:.1f} MB; {} of {} rows have their image; {} shards are damaged",
-                          found.bodies, found.shards, static_cast<double>(found.bytes) / 1e6, found.rows,
-                          store.identity().rows, found.damages.size()));
+  console.say(fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found",
+                          count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
+                          static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
+                          count_of(found.damages.size(), "damage")));
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 
@@ -333,7 +339,9 @@ int run(const Invocation& invocation) {
         given[0]));
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())
-    throw std::invalid_argument(fmt::format("no list; name one: atelier-data {} LIST", given[0]));
+    throw std::invalid_argument(fmt::format("no {0}; name one: atelier-data {1} {2}",
+                                            command->run == run_verify ? "store" : "list", given[0],
+                                            command->run == run_verify ? "STORE" : "LIST"));
   if (given.size() > 2 && command->run != run_pack)
     throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", given[0], given[2]));
   return command->run(invocation, config);

@@ -178,7 +178,11 @@ Store::Store(const fs::path& folder) : state_(std::make_unique<State>(folder)) {
 }
 
 Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std::make_unique<State>(folder)) {
-  fs::create_directories(folder);
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw std::invalid_argument(
+        fmt::format("cannot make the folder {} ({}); name another", folder.string(), error.message()));
   const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
   if (is_foreign && !is_store(folder))
     throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));

@@ -2,9 +2,9 @@
 
 #include <exception>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -55,6 +55,7 @@ class StoredSource::Work {
 
   void read(Request request) try {
     auto found = store_->read(request.item, options_.max_bytes);
+    if (!found) found = read_draft(request.item);
     const auto* failure = found ? std::get_if<Failure>(&*found) : nullptr;
     const bool is_damaged = failure && failure->fault != Fault::kTooLargeByHead;
     if (other_ && (!found || is_damaged)) {
@@ -70,6 +71,15 @@ class StoredSource::Work {
     answer(std::move(stored));
   } catch (const std::exception&) {
     answer({.body = std::current_exception()});
+  }
+
+  /// What has come and is not sealed yet.
+  std::optional<std::variant<std::vector<std::byte>, Failure>> read_draft(const Item& item) {
+    const std::lock_guard lock(draft_mutex_);
+    const auto place = drafted_.find({item.row, item.condition});
+    if (place == drafted_.end()) return std::nullopt;
+    const auto* bytes = draft_.bytes.data();
+    return std::vector<std::byte>(bytes + draft_.offsets[place->second], bytes + draft_.offsets[place->second + 1]);
   }
 
   void answer(Answer answer) {
@@ -95,22 +105,28 @@ class StoredSource::Work {
     lock.unlock();
     const auto* body = std::get_if<std::vector<std::byte>>(&fetched.body);
     if (!body || body->empty() || !writable_ || (!replaces && store_->has(request.item))) return;
-    if (!drafted_.emplace(request.item.row, request.item.condition).second)
-      return seal();  // asked for again before the shard was full: small lists come from disk in their second pass, too
+    if (drafted_.contains({request.item.row, request.item.condition})) return;  // asked for twice at once
     const int64_t label = manifest_->label_index(request.item.row);
-    draft_.add(request.item, request.url, label < 0 ? "" : manifest_->labels()[static_cast<size_t>(label)], *body);
+    std::string name = label < 0 ? "" : manifest_->labels()[static_cast<size_t>(label)];
+    {
+      const std::lock_guard draft_lock(draft_mutex_);
+      drafted_.emplace(std::pair(request.item.row, request.item.condition), draft_.size());
+      draft_.add(request.item, request.url, std::move(name), *body);
+    }
     if (draft_.bytes.size() >= kShardBytes) seal();
   }
 
   void seal() {
     if (draft_.size() == 0) return;
-    drafted_.clear();
     try {
-      store_->add(std::exchange(draft_, {}));
+      store_->add(draft_);
     } catch (const std::exception& error) {
       writable_ = false;
       if (options_.failed) options_.failed(error.what());
     }
+    const std::lock_guard lock(draft_mutex_);
+    draft_ = {};
+    drafted_.clear();
   }
 
   const std::shared_ptr<Store> store_;
@@ -123,10 +139,10 @@ class StoredSource::Work {
   std::unordered_map<uint64_t, Asked> asked_;  // of the other source, by ticket
   Channel<Answer> fetched_{std::numeric_limits<size_t>::max()};
 
-  // What follows belongs to the writer.
+  bool writable_ = true;    // the writer's own
+  std::mutex draft_mutex_;  // of what only the writer changes and readers look at
   ShardDraft draft_;
-  std::set<std::pair<uint64_t, bool>> drafted_;  // its items
-  bool writable_ = true;
+  std::map<std::pair<uint64_t, bool>, size_t> drafted_;  // item -> its slot in the draft
 
   std::jthread writer_;
   std::unique_ptr<Source> other_;

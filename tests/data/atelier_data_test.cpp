@@ -92,14 +92,14 @@ TEST_F(AtelierDataTest, APassEndsWithASummaryAndALedger) {
 TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   const std::string store = (folder_ / "store").string();
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 1 shards"));
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 1 shard"));
   const std::string expected = run("stream " + list() + " --dump 90 --seed 3").out;
   for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
   EXPECT_EQ(run("stream " + store + " --dump 90 --seed 3").out, expected);
   EXPECT_EQ(run("labels " + store).out, run("labels " + list()).out);
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0) << "nothing is left to be fetched";
   EXPECT_EQ(run("verify " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("40 bodies in 1 shards"));
+  EXPECT_THAT(read_file(errors()), HasSubstr("40 bodies in 1 shard"));
   std::fstream shard(store + "/shard-00000.h5", std::ios::binary | std::ios::in | std::ios::out);
   shard.seekp(3000);
   shard.put('?');
@@ -160,7 +160,7 @@ TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
         "stream " + list() + " --dump many", "stream " + list() + " --dump 3 --json",
         "stream " + list() + " --held-out", "stream " + folder, "pack " + list(), "pack " + list() + " " + folder,
         "pack " + folder + " " + folder + "/store", "verify " + list(), "verify " + folder,
-        "stream " + list() + " more"}) {
+        "stream " + list() + " more", "stream " + list() + " --cache " + list(), std::string("verify")}) {
     const Outcome mistake = run(arguments);
     EXPECT_EQ(mistake.code, 2) << arguments;
     EXPECT_EQ(mistake.out, "");
