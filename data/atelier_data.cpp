@@ -157,9 +157,7 @@ void check_ledger(const std::filesystem::path& file) {
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
   Console console;
-  return std::make_shared<const Manifest>(
-      list_of(data.list),
-      ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
+  return open_list(data, show_share(console, "reading the list", stop));
 }
 
 void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }

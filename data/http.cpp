@@ -52,7 +52,7 @@ class HttpSource::Loop {
   Loop(const HttpLimits& limits, Handler handler)
       : limits_(limits),
         handler_(std::move(handler)),
-        waiting_([this](const std::string& host) { return health_of(host).limit(); }),
+        waiting_([this](const std::string& host) { return limit_of(host); }),
         multi_(make_multi(limits_)),
         files_(kFileThreads, [this](const Request& request) { answer_with_file(request); }) {
     for (int i = 0; i < limits_.connections; ++i) {
@@ -174,9 +174,9 @@ class HttpSource::Loop {
     handler_(std::move(*answer));
   }
 
-  HostHealth health_of(const std::string& host) const {
+  int limit_of(const std::string& host) const {
     const auto known = health_.find(host);
-    return known == health_.end() ? HostHealth() : known->second;
+    return known == health_.end() ? HostHealth::kMost : known->second.limit();
   }
 
   bool asks_head(const std::string& host) const {

@@ -66,6 +66,14 @@ std::vector<fs::path> places_of_index(const fs::path& list) {
   return places;
 }
 
+/// The index at `place`, if it is that of the list as it is now.
+std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& print, const ManifestOptions& options) {
+  if (options.verify) return std::nullopt;
+  auto known = ListIndex::open(place);
+  if (known && !looks_like(print, known->print())) known.reset();
+  return known;
+}
+
 }  // namespace
 
 struct Manifest::State {
@@ -97,8 +105,7 @@ ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
   if (file.text().size() >= kIndexedFrom) {
     const std::vector<fs::path> places = places_of_index(list);
     for (const fs::path& place : places) {
-      auto known = ListIndex::open(place);
-      if (!options.verify && known && looks_like(print, known->print())) return std::move(*known);
+      if (auto known = known_index(place, print, options)) return std::move(*known);
     }
     for (const fs::path& place : places) {
       try {
@@ -123,8 +130,8 @@ ListIndex Manifest::State::write_index_at(const fs::path& place, const ListPrint
     if (options.progress) options.progress(0);
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  auto known = ListIndex::open(place);
-  if (!known || !looks_like(print, known->print()) || options.verify) {
+  auto known = known_index(place, print, options);
+  if (!known) {
     publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
     known = ListIndex::open(place);
   }

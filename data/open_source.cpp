@@ -1,5 +1,6 @@
 #include "data/open_source.h"
 
+#include <filesystem>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <utility>
@@ -10,6 +11,7 @@
 
 namespace atelier {
 namespace fs = std::filesystem;
+namespace {
 
 fs::path list_of(const fs::path& list_or_store) {
   if (!fs::is_directory(list_or_store)) return list_or_store;
@@ -23,6 +25,13 @@ fs::path list_of(const fs::path& list_or_store) {
         fmt::format("{} is a cache without a list of its own; name the list, and this folder as data.cache",
                     list_or_store.string()));
   return list_or_store / name;
+}
+
+}  // namespace
+
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double)> progress) {
+  return std::make_shared<const Manifest>(list_of(data.list),
+                                          ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
 }
 
 std::function<std::unique_ptr<Source>(Source::Handler)> open_source(

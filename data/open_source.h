@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,9 +10,10 @@
 
 namespace atelier {
 
-/// The list that `data.list` names: itself, or, where it is a store's folder, the copy of the list in it. Throws
-/// std::invalid_argument for a folder that is no store, and for a store without a list.
-std::filesystem::path list_of(const std::filesystem::path& list_or_store);
+/// Opens the list that `data.list` names: itself, or, where it is a store's folder, the copy of the list in it. Throws
+/// std::invalid_argument as Manifest does, for a folder that is no store, and for a store without a list.
+///   progress  as in ManifestOptions
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double share)> progress);
 
 /// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from
 /// local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the cache

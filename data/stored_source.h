@@ -12,11 +12,10 @@ namespace atelier {
 
 /// Bodies from a store; what it does not hold comes from another source, and is added to the store on its way.
 ///
-/// Bodies gather in memory until they make a shard (kShardBytes); the rest is sealed when the
-/// source goes, which may take as long as writing a shard does. An answer
-/// from the other source goes on once its body has been taken, so a slow disk slows the stream down instead of filling
-/// memory. When the store cannot be written, `failed` is told once, on a thread of the source, and the stream goes on
-/// without adding.
+/// Bodies gather in memory until they make a shard (kShardBytes); the rest is sealed when the source goes, which may
+/// take as long as writing a shard does. An answer from the other source goes on once its body has been taken, so a
+/// slow disk slows the stream down instead of filling memory. When the store cannot be written, `failed` is told once,
+/// on a thread of the source, and the stream goes on without adding.
 class StoredSource : public Source {
  public:
   using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;

@@ -73,7 +73,7 @@ class Stream {
  public:
   using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
 
-  /// `make_source` is for tests; by default what open_source opens.
+  /// `make_source` makes where the bytes come from; by default what open_source opens.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
   ~Stream();
 
@@ -81,8 +81,8 @@ class Stream {
   /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
   /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
   /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, or when every entry of the list
-  /// has a verdict. `stop` ends the wait within 100 ms, and so does
-  /// the end of `patience`: then the batch is empty (size 0).
+  /// has a verdict. `stop` ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty
+  /// (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// After the batches delivered so far. Verdicts of positions not yet delivered are left out, so that the state does

@@ -184,9 +184,7 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& conso
   if (data.list.empty())
     throw std::invalid_argument(
         "data.list is not set: name the list of images to train on, such as --data.list furniture.jsonl.");
-  return std::make_shared<const Manifest>(
-      list_of(data.list),
-      ManifestOptions{.verify = data.verify_list, .progress = show_share(console, "reading the list", stop)});
+  return atelier::open_list(data, show_share(console, "reading the list", stop));
 }
 
 /// The held-out samples that fit in memory, drawn by the seed; none when nothing is held out.

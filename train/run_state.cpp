@@ -22,7 +22,8 @@ constexpr std::array kOrderSettings = {"data.shuffle", "data.held_out", "data.fi
 constexpr std::array kQuietSettings = {
     "train.run_dir",    "train.resume",      "train.device",       "train.threads",        "train.precision",
     "data.list",        "data.threads",      "data.memory",        "data.connections",     "data.head_timeout",
-    "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline", "data.verify_list", "data.cache", "data.head", "data.user_agent",
+    "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline", "data.verify_list",
+    "data.cache",       "data.head",         "data.user_agent",
 };
 
 json settings_of(const Config& config) {
