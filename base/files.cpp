@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/free_with.h"
 
 namespace atelier {
@@ -19,22 +20,6 @@ namespace fs = std::filesystem;
 namespace {
 
 [[noreturn]] void fail(const std::string& what) { throw std::system_error(errno, std::generic_category(), what); }
-
-/// A file descriptor that is closed when it goes.
-class Descriptor {
- public:
-  Descriptor(const fs::path& path, int flags, mode_t mode = 0666)
-      : number_(open(path.c_str(), flags | O_CLOEXEC, mode)) {
-    if (number_ < 0) fail("cannot open " + path.string());
-  }
-  ~Descriptor() { close(number_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
 
 fs::path parent_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
@@ -167,6 +152,8 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
   hash.update(bytes);
   return hash.hex();
 }
+
+std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text))); }
 
 std::string sha256_file(const fs::path& path) {
   const Descriptor file(path, O_RDONLY);

@@ -51,6 +51,7 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::span<const std::byte> bytes);
+std::string sha256_hex(std::string_view text);
 std::string sha256_file(const std::filesystem::path& path);
 
 /// Holds `path` locked against other processes (flock) for its lifetime. The file stays when the lock goes.

@@ -38,8 +38,6 @@ std::string_view bytes_of(const T& value) {
 
 std::string_view text_of(const std::array<char, 64>& digits) { return {digits.data(), digits.size()}; }
 
-std::string hash_of(std::string_view bytes) { return sha256_hex(std::as_bytes(std::span(bytes))); }
-
 }  // namespace
 
 /// 4,096 rows, the last block's unused ones zero.
@@ -83,7 +81,7 @@ ListIndex::ListIndex(std::shared_ptr<const void> memory, std::string_view bytes)
   if (std::string_view(trailer.magic.data(), trailer.magic.size()) != kMagic) throw damaged();
   if (trailer.footer_bytes > bytes.size()) throw damaged();
   const std::string_view footer = bytes.substr(bytes.size() - trailer.footer_bytes);
-  if (hash_of(footer) != text_of(trailer.footer_sha256)) throw damaged();
+  if (sha256_hex(footer) != text_of(trailer.footer_sha256)) throw damaged();
   blocks_ = bytes.substr(0, bytes.size() - trailer.footer_bytes);
 
   const auto json = nlohmann::json::parse(footer);
@@ -175,7 +173,7 @@ void ListIndexWriter::finish(const ListPrint& print) {
           {"sha256", print.sha256}, {"labels", labels}}
           .dump();
   Trailer trailer{.footer_bytes = footer.size(), .footer_sha256 = {}, .magic = {}};
-  const std::string hash = hash_of(footer);
+  const std::string hash = sha256_hex(footer);
   std::copy(hash.begin(), hash.end(), trailer.footer_sha256.begin());
   std::copy(kMagic.begin(), kMagic.end(), trailer.magic.begin());
   write_(footer);

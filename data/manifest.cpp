@@ -49,8 +49,6 @@ ListRows open_rows(const fs::path& list, std::string_view text) {
   }
 }
 
-std::string hash_of(std::string_view bytes) { return sha256_hex(std::as_bytes(std::span(bytes))); }
-
 /// Where the index of a list may be: beside it, else in the user's cache folder (XDG Base Directory Specification).
 std::vector<fs::path> places_of_index(const fs::path& list) {
   std::vector<fs::path> places{list.string() + ".index"};
@@ -61,7 +59,7 @@ std::vector<fs::path> places_of_index(const fs::path& list) {
     cache = fs::path(home) / ".cache";
   }
   if (cache.empty()) return places;
-  const std::string name = hash_of(fs::absolute(list).lexically_normal().string()).substr(0, 16);
+  const std::string name = sha256_hex(fs::absolute(list).lexically_normal().string()).substr(0, 16);
   places.push_back(cache / "atelier" / (name + "-" + list.filename().string() + ".index"));
   return places;
 }

@@ -5,7 +5,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <system_error>
-#include <unistd.h>
+
+#include "base/descriptor.h"
 
 namespace atelier {
 namespace {
@@ -14,27 +15,17 @@ namespace {
   throw std::system_error(error, std::generic_category(), "cannot read " + path.string());
 }
 
-struct Descriptor {
-  int number;
-  explicit Descriptor(int opened) : number(opened) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
-
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const Descriptor file(path, O_RDONLY | O_NONBLOCK);
   struct stat status {};
-  if (file.number < 0 || ::fstat(file.number, &status) != 0) fail(errno, path);
+  if (::fstat(file.number(), &status) != 0) fail(errno, path);
   if (S_ISDIR(status.st_mode)) fail(EISDIR, path);
   if (!S_ISREG(status.st_mode)) fail(EINVAL, path);
   const auto size = static_cast<size_t>(status.st_size);
   if (size == 0) return;  // there is no mapping of nothing
-  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
+  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (memory == MAP_FAILED) fail(errno, path);
   text_ = {static_cast<const char*>(memory), size};
 }

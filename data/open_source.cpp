@@ -34,9 +34,8 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<
                                           ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
 }
 
-std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
-    const DataConfig& data, std::shared_ptr<const Manifest> manifest,
-    std::function<void(const std::string& sentence)> failed) {
+MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+                       std::function<void(const std::string& sentence)> failed) {
   const HttpLimits limits{.max_bytes = data.max_image_size,
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
@@ -45,7 +44,7 @@ std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
                           .respect_opt_out = data.respect_opt_out,
                           .user_agent = data.user_agent,
                           .may_connect = data.allow_private ? is_any : is_public};
-  const StoredSource::MakeSource web = [limits](Source::Handler handler) {
+  const MakeSource web = [limits](Source::Handler handler) {
     return std::make_unique<HttpSource>(limits, std::move(handler));
   };
   const bool is_packed = fs::is_directory(data.list);
@@ -58,7 +57,7 @@ std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
   return [=, max_bytes = data.max_image_size](Source::Handler handler) {
     return std::make_unique<StoredSource>(store, manifest,
                                           StoredSource::Options{.max_bytes = max_bytes, .failed = failed},
-                                          is_packed ? StoredSource::MakeSource() : web, std::move(handler));
+                                          is_packed ? MakeSource() : web, std::move(handler));
   };
 }
 

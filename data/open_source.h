@@ -18,8 +18,7 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<
 /// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from
 /// local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the cache
 /// cannot be written; at the latest when the source goes.
-std::function<std::unique_ptr<Source>(Source::Handler)> open_source(
-    const DataConfig& data, std::shared_ptr<const Manifest> manifest,
-    std::function<void(const std::string& sentence)> failed = {});
+MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+                       std::function<void(const std::string& sentence)> failed = {});
 
 }  // namespace atelier

@@ -24,7 +24,7 @@ void check(const StreamPlan& plan) {
 
 }  // namespace
 
-Pipeline::Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source)
+Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : settings_(config.data),
       plan_((check(plan), std::move(plan))),
       recipe_(recipe_of(config, plan_.augment)),

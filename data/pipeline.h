@@ -38,7 +38,7 @@ struct Delivery {
 /// TBB, and seals samples in order of position. Everything that happens elsewhere reaches it as an event.
 class Pipeline {
  public:
-  Pipeline(const Config& config, StreamPlan plan, const Stream::MakeSource& make_source);
+  Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source);
   ~Pipeline();
 
   /// The next batch, in order; nothing: stopped, or not there by `until`. Throws what ended the run.

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "data/descriptor.h"
+#include "base/descriptor.h"
 #include "data/failure.h"
 #include "data/source.h"
 

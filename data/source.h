@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -55,5 +56,8 @@ class Source {
   /// What it has cost so far. May be called from any thread.
   virtual SourceCounts counts() const { return {}; }
 };
+
+/// Makes a source that answers to `handler`.
+using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler handler)>;
 
 }  // namespace atelier

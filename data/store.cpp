@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "base/files.h"
-#include "data/descriptor.h"
 
 namespace atelier {
 namespace fs = std::filesystem;

@@ -18,7 +18,6 @@ namespace atelier {
 /// on a thread of the source, and the stream goes on without adding.
 class StoredSource : public Source {
  public:
-  using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
   static constexpr size_t kShardBytes = size_t{64} << 20;
 
   struct Options {

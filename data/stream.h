@@ -71,8 +71,6 @@ struct StreamReport {
 /// ledger may be called from any.
 class Stream {
  public:
-  using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler)>;
-
   /// `make_source` makes where the bytes come from; by default what open_source opens.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
   ~Stream();

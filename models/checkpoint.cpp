@@ -49,7 +49,7 @@ json read_state(const fs::path& folder) {
 std::string seal_of(json state) {
   state.erase("seal");
   const std::string text = state.dump();
-  return sha256_hex(std::as_bytes(std::span(text)));
+  return sha256_hex(text);
 }
 
 void verify_file(const fs::path& folder, const std::string& name, const json& hash) {

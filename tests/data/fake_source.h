@@ -57,7 +57,7 @@ class FakeWeb {
   }
 
   /// What a Stream takes. The web must outlive the stream.
-  Stream::MakeSource source();
+  MakeSource source();
 
  private:
   const Reply reply_;
@@ -116,7 +116,7 @@ class FakeSource : public Source {
   std::thread thread_;
 };
 
-inline Stream::MakeSource FakeWeb::source() {
+inline MakeSource FakeWeb::source() {
   return [this](Source::Handler handler) { return std::make_unique<FakeSource>(*this, std::move(handler)); };
 }
 

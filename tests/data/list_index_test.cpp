@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "data/manifest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier {
 namespace {
@@ -29,10 +30,6 @@ std::string url_of(uint64_t row) {
 class ListIndexTest : public ::testing::Test {
  protected:
   ListIndexTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ =
-        fs::temp_directory_path() / ("atelier-index-" + std::string(test->name()) + "-" + std::to_string(getpid()));
-    fs::create_directories(folder_);
     ::setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
     std::string text = "url,label,group\n";
     for (uint64_t row = 0; row < kRows; ++row)
@@ -51,7 +48,6 @@ class ListIndexTest : public ::testing::Test {
   ~ListIndexTest() override {
     ::unsetenv("XDG_CACHE_HOME");
     fs::permissions(folder_, fs::perms::owner_all);
-    fs::remove_all(folder_);
   }
 
   void write(const std::string& name, const std::string& text) const {
@@ -77,7 +73,8 @@ class ListIndexTest : public ::testing::Test {
     return pieces;
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(ListIndexTest, ALongListIsReadWholeOnlyOnce) {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/support/fetcher.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier {
 namespace {
@@ -17,16 +18,14 @@ using test::Fetcher;
 
 class LocalFiles : public testing::Test {
  protected:
-  LocalFiles() { std::filesystem::create_directories(folder_); }
-  ~LocalFiles() override { std::filesystem::remove_all(folder_); }
   std::string write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return (folder_ / name).string();
   }
   static HttpLimits small() { return {.max_bytes = 1000}; }
 
-  const std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("atelier-http-" + std::to_string(::getpid()));
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
 };
 
 TEST_F(LocalFiles, AreReadByPathAndByFileUrl) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier {
 namespace {
@@ -29,14 +30,6 @@ std::vector<uint64_t> rows_of(const RowSet& set) {
 /// A folder of lists that goes with the test.
 class ManifestTest : public ::testing::Test {
  protected:
-  ManifestTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() /
-              ("atelier-manifest-" + std::string(test->name()) + "-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
-  }
-  ~ManifestTest() override { std::filesystem::remove_all(folder_); }
-
   std::filesystem::path write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
     return folder_ / name;
@@ -53,7 +46,8 @@ class ManifestTest : public ::testing::Test {
     return "accepted";
   }
 
-  std::filesystem::path folder_;
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
 };
 
 TEST_F(ManifestTest, ATextFileIsAUrlALine) {

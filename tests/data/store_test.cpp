@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/random.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier {
 namespace {
@@ -39,14 +40,6 @@ ShardDraft draft_of(uint64_t begin, uint64_t end, bool condition = false) {
 
 class StoreTest : public ::testing::Test {
  protected:
-  StoreTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ =
-        fs::temp_directory_path() / ("atelier-store-" + std::string(test->name()) + "-" + std::to_string(getpid()));
-    fs::remove_all(folder_);
-  }
-  ~StoreTest() override { fs::remove_all(folder_); }
-
   static void expect_body(const Store& store, const Item& item) {
     const auto found = store.read(item, kAnySize);
     ASSERT_TRUE(found) << item.row;
@@ -65,7 +58,8 @@ class StoreTest : public ::testing::Test {
     file.put(static_cast<char>(byte ^ 1));
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_ / "store";
 };
 
 TEST_F(StoreTest, WhatWasSealedIsFoundByEverybodyAndNothingElse) {

@@ -16,6 +16,7 @@
 #include "data/stream.h"
 #include "images/encode.h"
 #include "tests/data/fake_source.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier::test {
 
@@ -58,11 +59,6 @@ class StreamTest : public ::testing::Test {
   static constexpr uint64_t kRows = 60;
 
   StreamTest() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::temp_directory_path() / ("atelier-" + std::string(test->test_suite_name()) + "-" +
-                                                        test->name() + "-" + std::to_string(::getpid()));
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
     config_.seed = 11;
     config_.train.batch_size = 8;
     config_.data.image_size = 16;
@@ -71,7 +67,6 @@ class StreamTest : public ::testing::Test {
     config_.data.max_image_size = 100'000;
     use_rows(kRows);
   }
-  ~StreamTest() override { std::filesystem::remove_all(folder_); }
 
   static std::string url(uint64_t row) { return "http://fake/" + std::to_string(row) + ".png"; }
   static uint64_t row_of(const std::string& address) { return std::stoull(address.substr(12)); }
@@ -125,7 +120,8 @@ class StreamTest : public ::testing::Test {
   static Failure busy() { return {.fault = Fault::kHttpStatus, .detail = "HTTP 503", .transient = true}; }
   static Failure no_name() { return {.fault = Fault::kDns, .detail = "no such host", .transient = true}; }
 
-  std::filesystem::path folder_;
+  const TemporaryFolder temporary_;
+  const std::filesystem::path folder_ = temporary_.path();
   Config config_;
   std::shared_ptr<const Manifest> manifest_;
 };

@@ -7,7 +7,7 @@
 #include <stdexcept>
 
 #include "base/files.h"
-#include "tests/models/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace atelier {
 namespace {

@@ -7,17 +7,6 @@ namespace atelier {
 
 namespace fs = std::filesystem;
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "atelier-train-XXXXXX").string();
-  if (!mkdtemp(name.data())) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 struct TwoLines::Line : torch::nn::Module {
   explicit Line(int64_t features) {
     weight = register_parameter("weight", torch::linspace(-0.1, 0.1, features));

@@ -11,24 +11,11 @@
 #include "base/random.h"
 #include "configs/config.h"
 #include "models/objective.h"
+#include "tests/support/temporary_folder.h"
 #include "train/run_state.h"
 
 /// Small parts that the tests of train/ share.
 namespace atelier {
-
-/// A folder for one test, removed with it.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// While it lives, no file may grow past `bytes`: a disk that is full, as far as a writer can tell.
 class FullDisk {
