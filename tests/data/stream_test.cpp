@@ -31,7 +31,7 @@ TEST_F(StreamTest, DeliversTheEntriesThatTheOrderNamesDevelopedForTheirPositions
                           static_cast<int64_t>(row % 2),
                           "c" + std::to_string(row),
                           sha256_hex(std::as_bytes(std::span(pixels))),
-                          sha256_hex({})};
+                          sha256_hex("")};
     EXPECT_EQ(samples[position], expected);
   }
 }
