@@ -9,6 +9,7 @@
 namespace atelier {
 
 enum class Shuffle { kFull, kWindow, kNone };
+enum class Balance { kNone, kLabel };
 enum class HeadCheck { kAlways, kAuto, kNever };
 enum class Condition { kNone, kFile, kOutline };
 enum class Fit { kCrop, kPad };
@@ -21,14 +22,16 @@ enum class Quality { kFast, kBalanced, kHigh };
 
 /// Where images come from and how they are delivered.
 struct DataConfig {
-  std::string list;              ///< the list file (txt, csv, tsv or jsonl), or a packed store
+  std::string list;              ///< the list file (txt, csv, tsv or jsonl), a packed store, or a mix of such
   std::string cache;             ///< folder that keeps what has been fetched; empty: none
   bool verify_list = false;      ///< read the whole list, even if its index looks right
+  bool accept_list = false;      ///< go on with a list that is not the run's
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;
-  double held_out = 0.0;  ///< share of groups kept out of training, for the held-out loss
-  int image_size = 64;    ///< edge of the square that is delivered, pixels
-  Fit fit = Fit::kCrop;   ///< cut the centre, or pad with white
+  Balance balance = Balance::kNone;  ///< equal shares for the labels, however many rows they have
+  double held_out = 0.0;             ///< share of groups kept out of training, for the held-out loss
+  int image_size = 64;               ///< edge of the square that is delivered, pixels
+  Fit fit = Fit::kCrop;              ///< cut the centre, or pad with white
   Condition condition = Condition::kNone;
   bool flip = true;                       ///< mirror half of the images
   double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]

@@ -24,16 +24,20 @@ inline constexpr auto kDevices = choice<Device>("auto", "cpu", "cuda");
 template <class AnyConfig, class Visit>
 void each_data_setting(AnyConfig& config, Visit&& visit) {
   auto& data = config.data;
-  visit(Setting{"data.list", "", "list of images (txt, csv, tsv, jsonl), or a folder made by atelier-data pack"},
+  visit(Setting{"data.list", "", "list of images (txt, csv, tsv, jsonl), a folder made by pack, or a .mix of such"},
         data.list, Text{});
   visit(Setting{"data.cache", "", "folder that keeps what has been fetched, for later passes; empty: none"}, data.cache,
         Text{});
   visit(Setting{"data.verify_list", "", "read the whole list, even if its index looks right"}, data.verify_list,
         Boolean{});
+  visit(Setting{"data.accept_list", "", "go on with a list that has changed since the run was saved"}, data.accept_list,
+        Boolean{});
   visit(Setting{"data.seed", "", "seed of order and augmentation; none: the run's"}, data.seed,
         OptionalInteger{{0, int64_t{kMaxSeed}}});
   visit(Setting{"data.shuffle", "", "permute the whole list, windows of it, or nothing"}, data.shuffle,
         choice<Shuffle>("full", "window", "none"));
+  visit(Setting{"data.balance", "", "give every label as many samples, or leave the list as it is"}, data.balance,
+        choice<Balance>("none", "label"));
   visit(Setting{"data.held_out", "", "share of groups kept out of training, for the held-out loss"}, data.held_out,
         Number{0, 0.9});
   visit(Setting{"data.image_size", "pixels", "edge of the square that the network sees"}, data.image_size,

@@ -25,6 +25,7 @@
 #include "configs/program.h"
 #include "data/manifest.h"
 #include "data/mapped_file.h"
+#include "data/mix.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
 #include "data/progress.h"
@@ -212,20 +213,10 @@ int run_labels(const Invocation& invocation, const Config& config) {
 /// Of lists that are longer, the first rows tell as much.
 constexpr uint64_t kQualityRows = 10'000'000;
 
-int run_order(const Invocation& invocation, const Config& config) {
-  const auto manifest = open_list(config.data, invocation.stop);
-  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
-  if (!invocation.flag("quality")) {
-    const uint64_t start = number_flag(invocation, "start").value_or(0);
-    const uint64_t count = number_flag(invocation, "dump").value_or(plan.rows.size());
-    for (uint64_t i = 0; i < count && !invocation.stop.stop_requested(); ++i)
-      write_result(fmt::format("{},{}\n", start + i, plan.rows.at(slot_at(plan.order, start + i))));
-    return invocation.stop.stop_requested() ? kInterrupted : kGood;
-  }
-  if (plan.rows.size() < 2) throw std::invalid_argument("one row cannot be shuffled; give the list more");
-  Order order = plan.order;
-  order.entries = std::min(order.entries, kQualityRows);
-  const auto label_of = [&](uint64_t slot) { return manifest->label_index(plan.rows.at(slot)); };
+/// How well each way to shuffle mixes the rows of one stratum; false: stopped.
+bool write_quality(const Manifest& manifest, const Stratum& stratum, Order order, const std::stop_token& stop) {
+  order.entries = std::min(stratum.rows.size(), kQualityRows);
+  const auto label_of = [&](uint64_t slot) { return manifest.label_index(stratum.rows.at(slot)); };
   const auto line = [](const std::string& name, const OrderQuality& quality) {
     write_result(fmt::format("{:<16}{:>18.4f}{:>20.4f}{:>12.2f}\n", name, quality.rank_correlation,
                              quality.neighbour_distance, quality.label_run));
@@ -235,9 +226,30 @@ int run_order(const Invocation& invocation, const Config& config) {
   for (const auto& [name, mode] : {std::pair<std::string, OrderMode>{"full", OrderMode::kFull},
                                    {fmt::format("window {}", order.window), OrderMode::kWindow},
                                    {"none", OrderMode::kNone}}) {
-    if (invocation.stop.stop_requested()) return kInterrupted;
+    if (stop.stop_requested()) return false;
     order.mode = mode;
     line(name, quality_of(order, label_of));
+  }
+  return true;
+}
+
+int run_order(const Invocation& invocation, const Config& config) {
+  const auto manifest = open_list(config.data, invocation.stop);
+  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  if (!invocation.flag("quality")) {
+    const StratifiedOrder order = plan.stratified_order();
+    const uint64_t start = number_flag(invocation, "start").value_or(0);
+    const uint64_t count = number_flag(invocation, "dump").value_or(plan.order.entries);
+    for (uint64_t i = 0; i < count && !invocation.stop.stop_requested(); ++i)
+      write_result(fmt::format("{},{}\n", start + i, order.row_at(start + i)));
+    return invocation.stop.stop_requested() ? kInterrupted : kGood;
+  }
+  for (const Stratum& stratum : plan.strata) {
+    if (plan.strata.size() > 1) write_result(fmt::format("{}, {} rows\n", stratum.name, stratum.rows.size()));
+    if (stratum.rows.size() < 2 && plan.strata.size() == 1)
+      throw std::invalid_argument("one row cannot be shuffled; give the list more");
+    if (stratum.rows.size() >= 2 && !write_quality(*manifest, stratum, plan.order, invocation.stop))
+      return kInterrupted;
   }
   return kGood;
 }
@@ -267,6 +279,9 @@ int run_pack(const Invocation& invocation, const Config& given) {
   Config config = given;
   if (std::filesystem::is_directory(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
+  if (is_mix(config.data.list))
+    throw std::invalid_argument(fmt::format(
+        "{} is a mix; pack its lists one by one, and name the stores in the mix instead", config.data.list));
   const auto ledger = invocation.flag("ledger");
   if (ledger) check_ledger(*ledger);
   const auto manifest = open_list(config.data, invocation.stop);

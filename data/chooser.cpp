@@ -11,12 +11,9 @@ uint64_t Chooser::longest_chain(double max_failure_rate) {
 }
 
 Chooser::Chooser(const StreamPlan& plan, double max_failure_rate)
-    : plan_(plan), longest_chain_(longest_chain(max_failure_rate)), verdicts_(plan.start.verdicts) {}
-
-uint64_t Chooser::row_at(uint64_t position, uint64_t attempt) const {
-  const uint64_t slot = attempt == 0 ? slot_at(plan_.order, position) : substitute_at(plan_.order, position, attempt);
-  return plan_.rows.at(slot);
-}
+    : order_(plan.stratified_order()),
+      longest_chain_(longest_chain(max_failure_rate)),
+      verdicts_(plan.start.verdicts) {}
 
 bool Chooser::is_barred(uint64_t row, uint64_t position) const {
   const Verdict* verdict = verdicts_.find(row);
@@ -31,11 +28,11 @@ std::optional<Chooser::Choice> Chooser::choose(uint64_t position, uint64_t attem
   return std::nullopt;
 }
 
-bool Chooser::all_rows_have_verdicts() const {
-  for (uint64_t slot = 0; slot < plan_.order.entries; ++slot) {
-    if (!verdicts_.has(plan_.rows.at(slot))) return false;
-  }
-  return true;
+const Stratum* Chooser::spent_stratum(uint64_t position) const {
+  const Stratum& stratum = stratum_of(position);
+  for (uint64_t rank = 0; rank < stratum.rows.size(); ++rank)
+    if (!verdicts_.has(stratum.rows.at(rank))) return nullptr;
+  return &stratum;
 }
 
 }  // namespace atelier

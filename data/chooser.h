@@ -3,12 +3,13 @@
 #include <cstdint>
 #include <optional>
 
-#include "data/stream.h"
+#include "data/plan.h"
 #include "data/verdicts.h"
 
 namespace atelier {
 
-/// Which row of the list a position gets: the first of its chain (slot_at, substitute_at 1, 2, ...) without a verdict.
+/// Which row of the list a position gets: the first of its chain (its row in the order, substitutes 1, 2, ... of the
+/// same stratum) without a verdict.
 ///
 /// A verdict bars its row from the position that it was found at onwards, so what a position gets depends on itself
 /// and on those before it, however far ahead the stream has read.
@@ -25,14 +26,16 @@ class Chooser {
   };
   /// The first choice from `attempt` on; nothing when the chain has become hopelessly long.
   std::optional<Choice> choose(uint64_t position, uint64_t attempt) const;
-  uint64_t row_at(uint64_t position, uint64_t attempt) const;
+  uint64_t row_at(uint64_t position, uint64_t attempt) const { return order_.row_at(position, attempt); }
 
   bool is_barred(uint64_t row, uint64_t position) const;
   void add(const Verdict& verdict) { verdicts_.add(verdict); }
-  bool all_rows_have_verdicts() const;
+  const Stratum& stratum_of(uint64_t position) const { return order_.strata()[order_.stratum_at(position)]; }
+  /// The stratum of `position`, if none of its rows is left.
+  const Stratum* spent_stratum(uint64_t position) const;
 
  private:
-  const StreamPlan& plan_;
+  const StratifiedOrder order_;
   const uint64_t longest_chain_;
   Verdicts verdicts_;
 };

@@ -1,13 +1,14 @@
 #include "data/manifest.h"
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -20,6 +21,7 @@
 #include "data/list_rows.h"
 #include "data/list_scan.h"
 #include "data/mapped_file.h"
+#include "data/url.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -30,15 +32,6 @@ constexpr size_t kIndexedFrom = size_t{16} << 20;  // shorter lists are read in 
 std::invalid_argument error_at(const fs::path& list, std::string_view text, const BadRow& error) {
   const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(error.offset), '\n');
   return std::invalid_argument(fmt::format("{}:{}: {}", list.string(), line, error.what()));
-}
-
-/// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
-bool has_scheme(std::string_view url) {
-  const size_t colon = url.find("://");
-  return colon != std::string_view::npos && colon > 0 &&
-         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char letter) {
-           return std::isalnum(letter) || letter == '+' || letter == '-' || letter == '.';
-         });
 }
 
 ListRows open_rows(const fs::path& list, std::string_view text) {
@@ -74,14 +67,15 @@ std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& pri
 
 }  // namespace
 
-struct Manifest::State {
+/// One list.
+struct Manifest::List {
   fs::path list;
   fs::path folder;  // absolute; relative urls are relative to it
   MappedFile file;
   ListRows rows;
   ListIndex index;
 
-  State(const fs::path& path, const ManifestOptions& options)
+  List(const fs::path& path, const ManifestOptions& options)
       : list(path),
         folder(fs::absolute(path).parent_path()),
         file(path),
@@ -92,13 +86,14 @@ struct Manifest::State {
   void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
   ListIndex write_index_at(const fs::path& place, const ListPrint& print, const ManifestOptions& options) const;
   Entry row(uint64_t number) const;
+  Entry entry(uint64_t number) const;
   std::string resolved(const std::string& url) const {
     return has_scheme(url) ? url : (folder / url).lexically_normal().string();
   }
 };
 
 /// The list's own index if there is one, else a new one.
-ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
+ListIndex Manifest::List::open_index(const ManifestOptions& options) const {
   ListPrint print = print_of(list, file.text());
   if (file.text().size() >= kIndexedFrom) {
     const std::vector<fs::path> places = places_of_index(list);
@@ -119,8 +114,8 @@ ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
 }
 
 /// Of several processes that need the same index, one writes it and the others wait.
-ListIndex Manifest::State::write_index_at(const fs::path& place, const ListPrint& print,
-                                          const ManifestOptions& options) const {
+ListIndex Manifest::List::write_index_at(const fs::path& place, const ListPrint& print,
+                                         const ManifestOptions& options) const {
   fs::create_directories(fs::absolute(place).parent_path());
   const fs::path lock_file = place.parent_path() / fmt::format(".{}.lock", place.filename().string());
   std::optional<FileLock> lock;
@@ -137,7 +132,7 @@ ListIndex Manifest::State::write_index_at(const fs::path& place, const ListPrint
   return std::move(*known);
 }
 
-void Manifest::State::write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const {
+void Manifest::List::write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const {
   const std::string_view text = file.text();
   const auto bytes = [&](size_t begin, size_t end) {
     return std::as_bytes(std::span(text.substr(begin, end - begin)));
@@ -159,7 +154,7 @@ void Manifest::State::write_index(ListPrint print, const ManifestOptions& option
   writer.finish(print);
 }
 
-Entry Manifest::State::row(uint64_t number) const {
+Entry Manifest::List::row(uint64_t number) const {
   Entry entry;
   size_t next = 0;
   const uint64_t offset = index.mark(number).offset;
@@ -175,37 +170,74 @@ Entry Manifest::State::row(uint64_t number) const {
                   list.string(), number));
 }
 
-Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try
-    : state_(std::make_unique<State>(list, options)) {
+Entry Manifest::List::entry(uint64_t number) const {
+  Entry entry = row(number);
+  if (entry.group.empty()) entry.group = entry.url;
+  entry.url = resolved(entry.url);
+  if (entry.condition_url) entry.condition_url = resolved(*entry.condition_url);
+  return entry;
+}
+
+Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try {
+  const auto opened = std::make_shared<const List>(list, options);
+  labels_ = opened->index.labels();
+  sha256_ = opened->index.print().sha256;
+  parts_ = {{.list = opened, .begin = 0, .end = opened->index.size(), .labels = {}}};
 } catch (const BadRow& error) {
   throw error_at(list, MappedFile(list).text(), error);
 } catch (const std::system_error& error) {
   throw std::invalid_argument(fmt::format("{}; check the path of the list", error.what()));
 }
 
-Manifest::~Manifest() = default;
-Manifest::Manifest(Manifest&&) noexcept = default;
-Manifest& Manifest::operator=(Manifest&&) noexcept = default;
-
-uint64_t Manifest::size() const { return state_->index.size(); }
-
-Entry Manifest::entry(uint64_t index) const {
-  Entry entry = state_->row(index);
-  if (entry.group.empty()) entry.group = entry.url;
-  entry.url = state_->resolved(entry.url);
-  if (entry.condition_url) entry.condition_url = state_->resolved(*entry.condition_url);
-  return entry;
+Manifest::Manifest(const std::vector<Manifest>& lists) {
+  std::set<std::string> labels;
+  std::string hashes;
+  for (const Manifest& each : lists) {
+    labels.insert(each.labels_.begin(), each.labels_.end());
+    hashes += each.sha256_ + "\n";
+  }
+  labels_.assign(labels.begin(), labels.end());
+  sha256_ = sha256_hex(hashes);
+  for (const Manifest& each : lists) {
+    const uint64_t begin = size();
+    for (Part part : each.parts_) {
+      part.begin += begin;
+      part.end += begin;
+      part.labels.clear();
+      for (const std::string& label : part.list->index.labels())
+        part.labels.push_back(std::distance(labels_.begin(), std::ranges::lower_bound(labels_, label)));
+      parts_.push_back(std::move(part));
+    }
+  }
 }
 
-const std::vector<std::string>& Manifest::labels() const { return state_->index.labels(); }
+const Manifest::Part& Manifest::part_of(uint64_t row) const {
+  return *std::ranges::upper_bound(parts_, row, {}, &Part::end);
+}
 
-int64_t Manifest::label_index(uint64_t index) const { return state_->index.mark(index).label; }
+Entry Manifest::entry(uint64_t row) const {
+  const Part& part = part_of(row);
+  return part.list->entry(row - part.begin);
+}
 
-const std::string& Manifest::sha256() const { return state_->index.print().sha256; }
+int64_t Manifest::label_index(uint64_t row) const {
+  const Part& part = part_of(row);
+  const int64_t label = part.list->index.mark(row - part.begin).label;
+  return label < 0 || part.labels.empty() ? label : part.labels[static_cast<size_t>(label)];
+}
+
+std::vector<uint64_t> Manifest::ends() const {
+  std::vector<uint64_t> ends;
+  for (const Part& part : parts_) ends.push_back(part.end);
+  return ends;
+}
 
 RowSet Manifest::split(double share, bool held_out) const {
   const auto end = static_cast<uint64_t>(std::ceil(std::ldexp(share, 32)));
-  return RowSet::of(size(), [&](uint64_t row) { return (state_->index.mark(row).group < end) == held_out; });
+  return RowSet::of(size(), [&](uint64_t row) {
+    const Part& part = part_of(row);
+    return (part.list->index.mark(row - part.begin).group < end) == held_out;
+  });
 }
 
 }  // namespace atelier

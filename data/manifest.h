@@ -30,27 +30,40 @@ struct ManifestOptions {
 class Manifest {
  public:
   explicit Manifest(const std::filesystem::path& list, const ManifestOptions& options = {});
-  ~Manifest();
-  Manifest(Manifest&&) noexcept;
-  Manifest& operator=(Manifest&&) noexcept;
+  /// Several lists as one: the rows of the first, then those of the second, ... Its labels are those of all; its
+  /// sha256 is that of theirs. Copies share what is opened.
+  explicit Manifest(const std::vector<Manifest>& lists);
 
-  uint64_t size() const;              ///< rows
-  Entry entry(uint64_t index) const;  ///< index < size()
+  uint64_t size() const { return parts_.empty() ? 0 : parts_.back().end; }  ///< rows
+  Entry entry(uint64_t row) const;                                          ///< row < size()
 
   /// The distinct labels, sorted. Index into this is the number that a model sees.
-  const std::vector<std::string>& labels() const;
-  int64_t label_index(uint64_t index) const;  ///< -1: the row has none
+  const std::vector<std::string>& labels() const { return labels_; }
+  int64_t label_index(uint64_t row) const;  ///< -1: the row has none
 
   /// SHA-256 of the file: what a resumed run compares.
-  const std::string& sha256() const;
+  const std::string& sha256() const { return sha256_; }
 
   /// The rows kept (false) or held out (true): a group is held out when its keyed hash falls below `share`. A pure
   /// function of (group, share): lists may grow without moving anybody.
   RowSet split(double share, bool held_out) const;
 
+  /// Of several lists in one: the first row after each, in order.
+  std::vector<uint64_t> ends() const;
+
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct List;
+  /// Rows [begin, end): those of one list.
+  struct Part {
+    std::shared_ptr<const List> list;
+    uint64_t begin = 0, end = 0;
+    std::vector<int64_t> labels;  // of the list -> index into labels_; empty: they are the same
+  };
+  const Part& part_of(uint64_t row) const;
+
+  std::vector<Part> parts_;
+  std::vector<std::string> labels_;
+  std::string sha256_;
 };
 
 }  // namespace atelier

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "data/http.h"
+#include "data/mix.h"
+#include "data/mixed_source.h"
 #include "data/store.h"
 #include "data/stored_source.h"
 
@@ -27,15 +29,31 @@ fs::path list_of(const fs::path& list_or_store) {
   return list_or_store / name;
 }
 
-}  // namespace
-
-std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double)> progress) {
-  return std::make_shared<const Manifest>(list_of(data.list),
-                                          ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
+/// The source of a packed store, for rows numbered as in its own list.
+MakeSource open_store(const std::string& folder, std::shared_ptr<const Manifest> manifest, const DataConfig& data) {
+  const auto store = std::make_shared<Store>(folder);
+  if (store->identity().list_sha256 != manifest->sha256())
+    throw std::invalid_argument(fmt::format("the list in {} is not the one that was packed; pack it anew", folder));
+  return [=, max_bytes = data.max_image_size](Source::Handler handler) {
+    return std::make_unique<StoredSource>(store, manifest, StoredSource::Options{.max_bytes = max_bytes, .failed = {}},
+                                          MakeSource(), std::move(handler));
+  };
 }
 
-MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
-                       std::function<void(const std::string& sentence)> failed) {
+/// The source of a mix: stores for the lists that are stores, `web` for the others.
+MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manifest, const MakeSource& web,
+                    const DataConfig& data) {
+  const std::vector<uint64_t> ends = manifest.ends();
+  std::vector<MixedSource::Part> parts;
+  for (size_t i = 0; i < lists.size(); ++i) {
+    parts.push_back({.end = ends[i], .make = {}});
+    if (fs::is_directory(lists[i]))
+      parts.back().make = open_store(lists[i], std::make_shared<Manifest>(list_of(lists[i])), data);
+  }
+  return [=](Source::Handler handler) { return std::make_unique<MixedSource>(parts, web, std::move(handler)); };
+}
+
+MakeSource open_web(const DataConfig& data) {
   const HttpLimits limits{.max_bytes = data.max_image_size,
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
@@ -44,20 +62,31 @@ MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> m
                           .respect_opt_out = data.respect_opt_out,
                           .user_agent = data.user_agent,
                           .may_connect = data.allow_private ? is_any : is_public};
-  const MakeSource web = [limits](Source::Handler handler) {
-    return std::make_unique<HttpSource>(limits, std::move(handler));
-  };
-  const bool is_packed = fs::is_directory(data.list);
-  if (!is_packed && data.cache.empty()) return web;
+  return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
+}
 
-  const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
-  const auto store = is_packed ? std::make_shared<Store>(data.list) : std::make_shared<Store>(data.cache, identity);
-  if (store->identity().list_sha256 != identity.list_sha256)
-    throw std::invalid_argument(fmt::format("the list in {} is not the one that was packed; pack it anew", data.list));
-  return [=, max_bytes = data.max_image_size](Source::Handler handler) {
-    return std::make_unique<StoredSource>(store, manifest,
-                                          StoredSource::Options{.max_bytes = max_bytes, .failed = failed},
-                                          is_packed ? MakeSource() : web, std::move(handler));
+}  // namespace
+
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double)> progress) {
+  const ManifestOptions options{.verify = data.verify_list, .progress = std::move(progress)};
+  if (!is_mix(data.list)) return std::make_shared<const Manifest>(list_of(data.list), options);
+  std::vector<Manifest> lists;
+  for (const std::string& list : read_mix(data.list).lists) lists.emplace_back(list_of(list), options);
+  return std::make_shared<const Manifest>(lists);
+}
+
+MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+                       std::function<void(const std::string& sentence)> failed) {
+  if (fs::is_directory(data.list)) return open_store(data.list, std::move(manifest), data);
+  MakeSource bytes = open_web(data);
+  if (is_mix(data.list)) bytes = open_mix(read_mix(data.list).lists, *manifest, bytes, data);
+  if (data.cache.empty()) return bytes;
+
+  const auto cache = std::make_shared<Store>(
+      data.cache, StoreIdentity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}});
+  const StoredSource::Options options{.max_bytes = data.max_image_size, .failed = std::move(failed)};
+  return [=](Source::Handler handler) {
+    return std::make_unique<StoredSource>(cache, manifest, options, bytes, std::move(handler));
   };
 }
 

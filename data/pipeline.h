@@ -96,7 +96,8 @@ class Pipeline {
   void check_outage();
   void end_at(uint64_t index, std::string sentence);
   void finish(std::exception_ptr error);
-  std::string failure_sentence() const;
+  std::string failure_sentence(uint64_t position) const;
+  std::string spent_sentence(uint64_t position) const;
 
   Flight& flight(uint64_t index) { return flights_.at(index - flights_.front().index); }
   void hold(Flight& flight, uint64_t bytes);

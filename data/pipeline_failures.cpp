@@ -73,7 +73,7 @@ void Pipeline::choose(Flight& wanting, uint64_t attempt) {
   const auto choice = chooser_.choose(wanting.position, attempt);
   wanting.attempt = choice ? choice->attempt : attempt;
   wanting.state = Flight::State::kWanted;
-  if (!choice) return end_at(wanting.index, failure_sentence());
+  if (!choice) return end_at(wanting.index, spent_sentence(wanting.position));
   wanting.row = choice->row;
   wanting.entry = plan_.manifest->entry(choice->row);
   wanted_.insert(wanting.index);
@@ -85,7 +85,7 @@ void Pipeline::judge() {
     const Flight& known = flight(judged_);
     const bool failed = known.attempt > 0;
     if (!failed && known.state != Flight::State::kDone) return;
-    if (!failure_rate_.count(failed)) end_at(judged_, failure_sentence());
+    if (!failure_rate_.count(failed)) end_at(judged_, failure_sentence(known.position));
   }
 }
 
@@ -114,11 +114,20 @@ void Pipeline::finish(std::exception_ptr error) {
   ready_.close();
 }
 
-std::string Pipeline::failure_sentence() const {
-  if (chooser_.all_rows_have_verdicts()) {
-    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", settings_.list,
+/// Why nothing can be had for `position`, and nothing in its place.
+std::string Pipeline::spent_sentence(uint64_t position) const {
+  if (const Stratum* spent = chooser_.spent_stratum(position))
+    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", spent->name,
                        last_failure_);
-  }
+  return fmt::format(
+      "hardly any entry of {} can be had: all that were tried for position {} have failed, last with {}; check the "
+      "list "
+      "and the network",
+      chooser_.stratum_of(position).name, position, last_failure_);
+}
+
+std::string Pipeline::failure_sentence(uint64_t position) const {
+  if (chooser_.spent_stratum(position)) return spent_sentence(position);
   return fmt::format(
       "{} of the last {} positions had no image, more than data.max_failure_rate allows ({:g}); the last "
       "failure was {}; check the list and the network",

@@ -41,6 +41,8 @@ struct SourceCounts {
   uint64_t refused = 0;        ///< images that HEAD or the first lines of GET's answer said enough about
   uint64_t bytes_refused = 0;  ///< and the bytes that they promised
   uint64_t stored = 0;         ///< images from a store
+
+  SourceCounts& operator+=(const SourceCounts& other);
 };
 
 /// The seam to wherever bytes are: one attempt each, no retries (the stream decides about those), no order.
@@ -56,6 +58,17 @@ class Source {
   /// What it has cost so far. May be called from any thread.
   virtual SourceCounts counts() const { return {}; }
 };
+
+inline SourceCounts& SourceCounts::operator+=(const SourceCounts& other) {
+  heads += other.heads;
+  gets += other.gets;
+  bytes += other.bytes;
+  connections += other.connections;
+  refused += other.refused;
+  bytes_refused += other.bytes_refused;
+  stored += other.stored;
+  return *this;
+}
 
 /// Makes a source that answers to `handler`.
 using MakeSource = std::function<std::unique_ptr<Source>(Source::Handler handler)>;

@@ -11,18 +11,6 @@
 namespace atelier {
 namespace {
 
-OrderMode mode_of(Shuffle shuffle) {
-  switch (shuffle) {
-    case Shuffle::kFull:
-      return OrderMode::kFull;
-    case Shuffle::kWindow:
-      return OrderMode::kWindow;
-    case Shuffle::kNone:
-      return OrderMode::kNone;
-  }
-  return OrderMode::kFull;
-}
-
 /// Which stage the consumer waits for, judged by the shares of time since the stream began.
 std::string limiting_stage(const StreamReport& report) {
   constexpr double kHardlyWaits = 0.05, kAlwaysBusy = 0.75;
@@ -32,26 +20,6 @@ std::string limiting_stage(const StreamReport& report) {
 }
 
 }  // namespace
-
-StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out) {
-  const DataConfig& data = config.data;
-  if (held_out && data.held_out == 0) {
-    throw std::invalid_argument("nothing is held out; set data.held_out to a share of the groups, such as 0.05");
-  }
-  StreamPlan plan;
-  plan.rows = data.held_out > 0 ? manifest->split(data.held_out, held_out) : RowSet::all(manifest->size());
-  if (plan.rows.empty()) {
-    throw std::invalid_argument("the split of " + data.list + " leaves no rows on one side; change data.held_out");
-  }
-  plan.batch = static_cast<uint64_t>(config.train.batch_size);
-  plan.order = {.seed = config.data_seed(),
-                .entries = plan.rows.size(),
-                .mode = mode_of(data.shuffle),
-                .window = shuffle_window(plan.batch)};
-  plan.augment = !held_out;
-  plan.manifest = std::move(manifest);
-  return plan;
-}
 
 /// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {

@@ -11,32 +11,11 @@
 
 #include "configs/config.h"
 #include "data/batch.h"
-#include "data/manifest.h"
-#include "data/order.h"
+#include "data/plan.h"
 #include "data/source.h"
 #include "data/verdicts.h"
 
 namespace atelier {
-
-/// Where a stream stands: all that resume needs besides the settings and the list.
-struct StreamState {
-  uint64_t position = 0;  ///< the next one to be delivered (a multiple of nothing in particular)
-  Verdicts verdicts;
-};
-
-/// What a stream is made of. `rows` maps slots of the order to rows of the manifest: training rows, or held-out ones.
-struct StreamPlan {
-  std::shared_ptr<const Manifest> manifest;
-  RowSet rows;
-  Order order;          ///< order.entries == rows.size()
-  uint64_t batch = 32;  ///< global batch
-  uint64_t rank = 0, world = 1;
-  bool augment = true;  ///< false: no flip, no brightness (held-out batches)
-  StreamState start;
-};
-
-/// The plan of a run from its settings: opens nothing, resolves order and split.
-StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
 /// Seconds that a stage was busy, that it had no input, and that there was no room for its output; they add up to the
 /// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first

@@ -20,6 +20,14 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
 
 }  // namespace
 
+bool has_scheme(std::string_view url) {
+  const size_t colon = url.find("://");
+  return colon != std::string_view::npos && colon > 0 &&
+         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char letter) {
+           return std::isalnum(letter) || letter == '+' || letter == '-' || letter == '.';
+         });
+}
+
 std::variant<Url, Failure> parse_url(const std::string& text) {
   if (text.empty() || text.find('\0') != std::string::npos) return bad_url("an empty url, or one with a zero byte");
   if (text.find("://") == std::string::npos) return Url{.local = true, .target = text, .host = {}};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "data/failure.h"
@@ -13,6 +14,9 @@ struct Url {
   std::string target;  ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
   std::string host;    ///< "example.org:443": who serves it; empty for a local file
 };
+
+/// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
+bool has_scheme(std::string_view url);
 
 /// Reads http://, https://, file:// (percent-encoded; no host, or localhost) or, where there is no "://", a path.
 /// Credentials are refused: a list is passed around, and what is in it ends in logs. The failure is always kBadUrl.

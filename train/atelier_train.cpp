@@ -15,6 +15,7 @@
 #include "configs/program.h"
 #include "data/open_source.h"
 #include "data/progress.h"
+#include "data/rebase.h"
 #include "data/stream.h"
 #include "models/objective.h"
 #include "train/checkpoint.h"
@@ -233,8 +234,9 @@ int train(const Invocation& invocation) {
   const RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
   std::vector<std::string> warnings = folder.warnings;
   StreamPlan plan = plan_stream(config, manifest);
-  RunState state = folder.newest ? continue_run(run_state_from_json(folder.newest->state), config, *manifest, warnings)
-                                 : begin_run(config, *manifest, plan.order.window);
+  const RunState saved =
+      folder.newest ? run_state_from_json(folder.newest->state) : begin_run(config, *manifest, plan.order.window);
+  const RunState state = folder.newest ? continue_run(saved, config, *manifest, warnings) : saved;
   for (const std::string& warning : warnings) console.warn(warning);
 
   const auto objective = make_objective(describe_model(config, manifest->labels()), config.seed);
@@ -251,9 +253,11 @@ int train(const Invocation& invocation) {
   plan.order.window = state.choices.window;
   const StreamPlan first_rows = plan;
   plan.start.position = state.clock.position();
+  plan.origin = state.lists.back().position;
   if (folder.newest) {
     trainer.load(folder.newest->folder);
     plan.start.verdicts = Verdicts::from_jsonl(read_file(folder.newest->folder / "verdicts.jsonl"));
+    if (state.lists != saved.lists) plan.start.verdicts = rebase(plan.start.verdicts, *manifest);
   }
 
   const Examples held_out = fetch_held_out(config, manifest, console, invocation.stop);

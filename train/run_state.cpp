@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "configs/settings.h"
+#include "data/mix.h"
 #include "models/checkpoint.h"
 
 namespace atelier {
@@ -15,15 +16,18 @@ namespace {
 
 using nlohmann::json;
 
+constexpr const char* kList = "the list's SHA-256";
+constexpr const char* kWeights = "the mix's weights";
+
 /// Settings that decide which sample stands at a position; the model's own are in its spec.
-constexpr std::array kOrderSettings = {"data.shuffle", "data.held_out", "data.fit"};
+constexpr std::array kOrderSettings = {"data.shuffle", "data.balance", "data.held_out", "data.fit"};
 
 /// Settings that may differ without a word: they move no number, or another line says so already.
 constexpr std::array kQuietSettings = {
-    "train.run_dir",    "train.resume",      "train.device",       "train.threads",        "train.precision",
-    "data.list",        "data.threads",      "data.memory",        "data.connections",     "data.head_timeout",
-    "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline", "data.verify_list",
-    "data.cache",       "data.head",         "data.user_agent",
+    "train.run_dir",     "train.resume",     "train.device",      "train.threads",      "train.precision",
+    "data.list",         "data.accept_list", "data.threads",      "data.memory",        "data.connections",
+    "data.head_timeout", "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline",
+    "data.verify_list",  "data.cache",       "data.head",         "data.user_agent",
 };
 
 json settings_of(const Config& config) {
@@ -38,6 +42,14 @@ std::string shown(const json& value) {
   return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
+/// What the run has been: of the mix's weights only those that took effect before `position`.
+json past_of(json identity, uint64_t position) {
+  if (identity.contains(kWeights))
+    std::erase_if(identity[kWeights].get_ref<json::array_t&>(),
+                  [&](const json& change) { return change.at("position") > 0 && change.at("position") >= position; });
+  return identity;
+}
+
 void refuse_another_identity(const json& before, const json& now, const std::string& run_dir) {
   std::vector<std::string> differences;
   for (const auto& [name, value] : now.items()) {
@@ -45,9 +57,11 @@ void refuse_another_identity(const json& before, const json& now, const std::str
     if (was != value) differences.push_back(fmt::format("{} was {} and is {} now", name, shown(was), shown(value)));
   }
   if (differences.empty()) return;
+  const bool is_list_alone = differences.size() == 1 && before.value(kList, json()) != now.value(kList, json());
   throw std::invalid_argument(fmt::format(
-      "The run in {} cannot go on with this: {}. Restore it, or start a new run with another train.run_dir.", run_dir,
-      fmt::join(differences, "; ")));
+      "The run in {} cannot go on with this: {}. Restore it,{} or start a new run with another train.run_dir.", run_dir,
+      fmt::join(differences, "; "),
+      is_list_alone ? " go on with the list as it is now by --data.accept_list true," : ""));
 }
 
 void name_other_settings(const json& before, const json& now, std::vector<std::string>& warnings) {
@@ -60,6 +74,15 @@ void name_other_settings(const json& before, const json& now, std::vector<std::s
   if (!differences.empty())
     warnings.push_back(
         fmt::format("Settings that changed since this run was saved: {}.", fmt::join(differences, ", ")));
+}
+
+/// Turns to `manifest` from here on; says so.
+std::string accept_list(RunState& state, const Manifest& manifest) {
+  const uint64_t position = state.clock.position();
+  if (state.lists.back().position == position) state.lists.pop_back();
+  state.lists.push_back({.position = position, .sha256 = manifest.sha256()});
+  return fmt::format("The list has changed: from position {} on the run draws from this one, of {} rows.", position,
+                     manifest.size());
 }
 
 uint64_t planned_positions(const TrainConfig& config) {
@@ -93,8 +116,11 @@ json identity_of(const Config& config, const Manifest& manifest) {
   json identity = {{"seed", config.seed},
                    {"data.seed", config.data_seed()},
                    {"the stream's version", kStreamVersion},
-                   {"the list's SHA-256", manifest.sha256()}};
+                   {kList, manifest.sha256()}};
   for (const char* key : kOrderSettings) identity[key] = setting_text(config, key);
+  if (is_mix(config.data.list))
+    for (const Weighting& change : read_mix(config.data.list).weightings)
+      identity[kWeights].push_back({{"position", change.position}, {"weights", change.weights}});
   const json spec = describe_model(config, manifest.labels());
   for (const auto& [field, value] : spec.items()) identity["the model's " + field] = value;
   return identity;
@@ -103,6 +129,7 @@ json identity_of(const Config& config, const Manifest& manifest) {
 RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window) {
   return {.clock = Clock(static_cast<uint64_t>(config.train.batch_size), planned_positions(config.train)),
           .identity = identity_of(config, manifest),
+          .lists = {{.position = 0, .sha256 = manifest.sha256()}},
           .choices = make_choices(config, window),
           .settings = settings_of(config)};
 }
@@ -111,7 +138,14 @@ RunState continue_run(const RunState& saved, const Config& config, const Manifes
                       std::vector<std::string>& warnings) {
   RunState state = saved;
   state.identity = identity_of(config, manifest);
-  refuse_another_identity(saved.identity, state.identity, config.train.run_dir);
+  const uint64_t position = saved.clock.position();
+  json before = past_of(saved.identity, position), now = past_of(state.identity, position);
+  if (config.data.accept_list && before[kList] != now[kList]) {
+    warnings.push_back(accept_list(state, manifest));
+    for (json* identity : {&before, &now})
+      for (const char* what : {kList, kWeights}) identity->erase(what);
+  }
+  refuse_another_identity(before, now, config.train.run_dir);
   state.settings = settings_of(config);
   name_other_settings(saved.settings, state.settings, warnings);
   if (planned_positions(config.train) != saved.clock.total())
@@ -122,10 +156,17 @@ RunState continue_run(const RunState& saved, const Config& config, const Manifes
   return state;
 }
 
+void to_json(json& json, const ListSpan& span) { json = {{"position", span.position}, {"sha256", span.sha256}}; }
+
+void from_json(const json& json, ListSpan& span) {
+  span = {.position = json.at("position"), .sha256 = json.at("sha256")};
+}
+
 json to_json(const RunState& state) {
   json json = state.clock.to_json();
   json.update({{"format", kCheckpointFormat},
                {"identity", state.identity},
+               {"lists", state.lists},
                {"choices", state.choices},
                {"settings", state.settings},
                {"scalers", state.scalers},
@@ -137,6 +178,7 @@ json to_json(const RunState& state) {
 RunState run_state_from_json(const json& json) try {
   return {.clock = Clock::from_json(json),
           .identity = json.at("identity"),
+          .lists = json.at("lists").get<std::vector<ListSpan>>(),
           .choices = json.at("choices").get<Choices>(),
           .settings = json.at("settings"),
           .scalers = json.at("scalers"),

@@ -19,10 +19,18 @@ ModelSpec describe_model(const Config& config, const std::vector<std::string>& l
 /// difference can be named.
 nlohmann::json identity_of(const Config& config, const Manifest& manifest);
 
+/// A list that a run has used, from a position on.
+struct ListSpan {
+  uint64_t position = 0;
+  std::string sha256;
+  bool operator==(const ListSpan&) const = default;
+};
+
 /// All that state.json says about a run besides its tensors.
 struct RunState {
   Clock clock;
-  nlohmann::json identity;  ///< identity_of()
+  nlohmann::json identity;      ///< identity_of()
+  std::vector<ListSpan> lists;  ///< by rising position, the first at 0
   Choices choices;
   nlohmann::json settings;                            ///< key -> text, of seed, data, model and train
   nlohmann::json scalers = nlohmann::json::object();  ///< player -> GradientScaler::state()
@@ -33,10 +41,14 @@ struct RunState {
 /// The first start. `window` is the shuffle's.
 RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window);
 
-/// A later start from `saved`: refuses (std::invalid_argument, one sentence) another list, model, seed or order; other
-/// settings take effect and are named in `warnings`. The total of positions stays; a new batch size starts a segment.
+/// A later start from `saved`: refuses (std::invalid_argument, one sentence) another list, model, seed or order, and
+/// another past of a mix's weights; other settings take effect and are named in `warnings`. The total of positions
+/// stays; a new batch size starts a segment, and with data.accept_list another list starts a span.
 RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest,
                       std::vector<std::string>& warnings);
+
+void to_json(nlohmann::json& json, const ListSpan& span);
+void from_json(const nlohmann::json& json, ListSpan& span);
 
 /// state.json, without the hashes of the files beside it. from_json throws std::invalid_argument.
 nlohmann::json to_json(const RunState& state);

@@ -89,20 +89,6 @@ TEST_F(StreamTest, StartsAtAPositionThatIsNoMultipleOfTheBatch) {
   EXPECT_TRUE(std::equal(samples.begin(), samples.end(), expected.begin() + 13));
 }
 
-TEST_F(StreamTest, RanksTogetherDeliverWhatOneWouldAlone) {
-  FakeWeb web(flawed);
-  const auto expected = read(web, 12);
-  std::map<int64_t, Sample> together;
-  for (uint64_t rank = 0; rank < 3; ++rank) {
-    StreamPlan share = plan();
-    share.rank = rank;
-    share.world = 3;
-    for (const Sample& sample : read(web, 12, share)) together.emplace(sample.position, sample);
-  }
-  ASSERT_EQ(together.size(), expected.size());
-  for (const Sample& sample : expected) EXPECT_EQ(together.at(sample.position), sample);
-}
-
 TEST_F(StreamTest, MoreRanksThanSamplesAreRefused) {
   FakeWeb web(flawed);
   StreamPlan thin = plan();
@@ -260,7 +246,7 @@ TEST_F(StreamTest, ThePlanFollowsFromTheSettings) {
   config_.data.seed = 99;
   config_.train.batch_size = 200;
   const StreamPlan whole = plan();
-  EXPECT_EQ(whole.rows, RowSet::all(kRows));
+  EXPECT_EQ(whole.strata, (std::vector<Stratum>{{config_.data.list, RowSet::all(kRows)}}));
   EXPECT_EQ(whole.order.entries, kRows);
   EXPECT_EQ(whole.order.seed, 99u);
   EXPECT_EQ(whole.order.window, 2000u);
@@ -268,7 +254,7 @@ TEST_F(StreamTest, ThePlanFollowsFromTheSettings) {
   EXPECT_THROW(plan_stream(config_, manifest_, true), std::invalid_argument);
   config_.data.held_out = 0.3;
   const StreamPlan held_out = plan_stream(config_, manifest_, true);
-  EXPECT_EQ(held_out.rows, manifest_->split(0.3, true));
+  EXPECT_EQ(held_out.strata.at(0).rows, manifest_->split(0.3, true));
   EXPECT_EQ(held_out.order.entries + plan().order.entries, kRows);
   EXPECT_FALSE(held_out.augment);
 }

@@ -68,6 +68,50 @@ TEST_F(Resuming, RefusesAnotherList) {
   EXPECT_THAT(refusal(), AllOf(HasSubstr("the list's SHA-256"), HasSubstr("labels"), HasSubstr("lamp")));
 }
 
+TEST_F(Resuming, TakesAnotherListWhenToldTo) {
+  std::ofstream(list_) << "url,label\nb.png,table\nc.png,chair\nd.png,chair\n";
+  EXPECT_THAT(refusal(), HasSubstr("--data.accept_list true"));
+  config_.data.accept_list = true;
+  std::vector<std::string> warnings;
+  const Manifest newer(list_);
+  RunState state = continue_run(saved_, config_, newer, warnings);
+  const uint64_t position = saved_.clock.position();
+  EXPECT_THAT(warnings, testing::ElementsAre(AllOf(HasSubstr(std::to_string(position)), HasSubstr("3 rows"))));
+  const std::vector<ListSpan> spans{{0, manifest_.sha256()}, {position, newer.sha256()}};
+  EXPECT_EQ(state.lists, spans);
+
+  warnings.clear();
+  config_.data.accept_list = false;
+  state.clock.advance();
+  state = run_state_from_json(nlohmann::json::parse(to_json(state).dump()));
+  EXPECT_EQ(continue_run(state, config_, newer, warnings).lists, spans);
+  EXPECT_THAT(warnings, testing::IsEmpty());
+
+  write_list("lamp");  // other labels need another network, whatever is accepted
+  config_.data.accept_list = true;
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("labels"), testing::Not(HasSubstr("accept_list"))));
+}
+
+TEST_F(Resuming, LetsTheWeightsOfAMixChangeFromHereOn) {
+  const auto weigh = [&](const std::string& text) {
+    std::ofstream(folder_ / "all.mix") << text;
+    config_.data.list = (folder_ / "all.mix").string();
+  };
+  const uint64_t position = saved_.clock.position();
+  const std::string past = "1 list.csv\nat 3: 2\n", future = "at " + std::to_string(position) + ": 3\n";
+  weigh(past + future);
+  const RunState begun = begin_run(config_, manifest_, 1000);
+  saved_.identity = begun.identity;
+  for (const std::string& ending : {future, std::string(), std::string("at 1000000: 5\n")}) {
+    weigh(past + ending);
+    EXPECT_EQ(refusal(), "") << ending;
+  }
+  weigh("1 list.csv\n" + future);
+  EXPECT_THAT(refusal(), HasSubstr("the mix's weights"));
+  weigh("1 list.csv\nat 3: 1\n");
+  EXPECT_THAT(refusal(), HasSubstr("the mix's weights"));
+}
+
 TEST_F(Resuming, RefusesAnotherModelSeedOrOrder) {
   const Config first = config_;
   config_.model.channels = 32;

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "configs/config.h"
+#include "data/manifest.h"
+#include "data/order.h"
+#include "data/strata.h"
+#include "data/verdicts.h"
+
+namespace atelier {
+
+/// Where a stream stands: all that resume needs besides the settings and the list.
+struct StreamState {
+  uint64_t position = 0;  ///< the next one to be delivered (a multiple of nothing in particular)
+  Verdicts verdicts;
+};
+
+/// What a stream is made of.
+struct StreamPlan {
+  std::shared_ptr<const Manifest> manifest;
+  Order order;                        ///< of each stratum; entries: the rows of all of them
+  std::vector<Stratum> strata;        ///< rows of the manifest: those to train on, or the held-out ones
+  std::vector<Weighting> weightings;  ///< as StratifiedOrder takes them
+  uint64_t origin = 0;                ///< where the run turned to this list, if another one came before
+  uint64_t batch = 32;                ///< global batch
+  uint64_t rank = 0, world = 1;
+  bool augment = true;  ///< false: no flip, no brightness (held-out batches)
+  StreamState start;
+
+  StratifiedOrder stratified_order() const { return {order, strata, weightings, origin}; }
+};
+
+/// The plan of a run from its settings: resolves order, split, mix and balance; opens nothing but the file of a mix.
+/// Throws std::invalid_argument, one sentence.
+StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
+
+}  // namespace atelier
