@@ -208,6 +208,7 @@ TEST_F(MixTest, VerdictsMoveToTheRowsOfAnotherListByTheirUrls) {
   std::map<uint64_t, uint64_t> position_of;
   for (const auto& [row, verdict] : moved.all()) position_of[row] = verdict.position;
   EXPECT_EQ(position_of, (std::map<uint64_t, uint64_t>{{0, 40}, {34, 30}, {35, 30}, {36, 40}}));
+  ASSERT_TRUE(moved.has(0));
   EXPECT_EQ(moved.find(0)->detail, "HTTP 404");
 }
 
