@@ -24,7 +24,6 @@
 #include "configs/console.h"
 #include "configs/program.h"
 #include "data/manifest.h"
-#include "data/mapped_file.h"
 #include "data/mix.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
@@ -262,13 +261,10 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 /// A store with a copy of the list, whose rows it will hold.
 std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
                                    const Manifest& manifest) {
-  const std::string copy = "list" + list.extension().string();
-  auto store = std::make_shared<Store>(
-      folder, StoreIdentity{.list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = copy});
-  if (!std::filesystem::exists(folder / copy)) {
-    const MappedFile text(list);
-    publish_file(folder / copy, text.text());
-  }
+  const StoreIdentity identity{
+      .list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = "list" + list.extension().string()};
+  auto store = std::make_shared<Store>(folder, identity);
+  store->keep_list(list);
   return store;
 }
 

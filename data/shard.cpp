@@ -1,5 +1,6 @@
 #include "data/shard.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cerrno>
@@ -8,7 +9,7 @@
 #include <hdf5.h>
 #include <isa-l/crc.h>
 #include <mutex>
-#include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -36,13 +37,24 @@ std::mutex& hdf5_lock() {
   return lock;
 }
 
-/// An HDF5 file while it is written.
+/// A handle of HDF5, closed when it goes.
+struct Handle {
+  Handle(hid_t opened, herr_t (*closing)(hid_t)) : id(opened), close(closing) {}
+  ~Handle() { close(id); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+  hid_t id;
+  herr_t (*close)(hid_t);
+};
+
+/// An HDF5 file that is written, or read.
 class File {
  public:
-  explicit File(const std::filesystem::path& path) : path_(path) {
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are told by what is thrown, not printed
-    errno = 0;
-    file_ = check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+  static File create(const std::filesystem::path& path) {
+    return {path, "cannot write ", [&] { return H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT); }};
+  }
+  static File open(const std::filesystem::path& path) {
+    return {path, "cannot read ", [&] { return H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT); }};
   }
   ~File() {
     if (file_ >= 0) H5Fclose(file_);
@@ -67,25 +79,31 @@ class File {
     for (const std::string& text : texts) pointers.push_back(text.c_str());
     write(name, type.id, pointers.size(), pointers.data());
   }
+  template <class Value>
+  std::vector<Value> read(const char* name, hid_t type) const {
+    const Handle set(check(H5Dopen2(file_, name, H5P_DEFAULT)), H5Dclose);
+    const Handle space(check(H5Dget_space(set.id)), H5Sclose);
+    std::vector<Value> values(static_cast<size_t>(check(H5Sget_simple_extent_npoints(space.id))));
+    check(H5Dread(set.id, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()));
+    return values;
+  }
   void close() { check(H5Fclose(std::exchange(file_, -1))); }
 
  private:
-  struct Handle {
-    Handle(hid_t opened, herr_t (*closing)(hid_t)) : id(opened), close(closing) {}
-    ~Handle() { close(id); }
-    Handle(const Handle&) = delete;
-    Handle& operator=(const Handle&) = delete;
-    hid_t id;
-    herr_t (*close)(hid_t);
-  };
+  template <class Open>
+  File(const std::filesystem::path& path, const char* what, Open&& open_file) : complaint_(what + path.string()) {
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are told by what is thrown, not printed
+    errno = 0;
+    file_ = check(open_file());
+  }
 
   template <class Result>
   Result check(Result result) const {
     if (result >= 0) return result;
-    throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), "cannot write " + path_.string());
+    throw std::system_error(errno != 0 ? errno : EIO, std::generic_category(), complaint_);
   }
 
-  const std::filesystem::path path_;
+  const std::string complaint_;
   hid_t file_ = -1;
 };
 
@@ -110,7 +128,7 @@ ShardFacts write_shard(const std::filesystem::path& path, const ShardDraft& draf
   ShardFacts facts{.samples = draft.size(), .bytes = draft.bytes.size(), .sha256 = {}};
   {
     const std::lock_guard lock(hdf5_lock());
-    File file(path);
+    File file = File::create(path);
     facts.bytes_at = file.write("bytes", H5T_STD_U8LE, draft.bytes.size(), draft.bytes.data());
     facts.offsets_at = file.write("offsets", H5T_STD_U64LE, draft.offsets.size(), draft.offsets.data());
     facts.checksums_at = file.write("checksums", H5T_STD_U32LE, draft.size(), draft.checksums.data());
@@ -122,6 +140,17 @@ ShardFacts write_shard(const std::filesystem::path& path, const ShardDraft& draf
   }
   facts.sha256 = sha256_file(path);
   return facts;
+}
+
+std::vector<Item> read_items(const std::filesystem::path& path) {
+  const std::lock_guard lock(hdf5_lock());
+  const File file = File::open(path);
+  const auto rows = file.read<uint64_t>("rows", H5T_STD_U64LE);
+  const auto conditions = file.read<uint8_t>("conditions", H5T_STD_U8LE);
+  std::vector<Item> items;
+  for (size_t slot = 0; slot < std::min(rows.size(), conditions.size()); ++slot)
+    items.push_back({rows[slot], conditions[slot] != 0});
+  return items;
 }
 
 std::variant<std::vector<std::byte>, Failure> read_body(const Descriptor& file, const ShardFacts& facts, uint64_t slot,

@@ -40,6 +40,9 @@ struct ShardFacts {
 /// time. Throws std::system_error or std::runtime_error that names the path.
 ShardFacts write_shard(const std::filesystem::path& path, const ShardDraft& draft);
 
+/// The items of a shard's bodies, in order. Waits as write_shard does. Throws std::system_error that names the path.
+std::vector<Item> read_items(const std::filesystem::path& path);
+
 /// Body `slot` of a shard, if it is that of `item` and at most `max_bytes` long (else kTooLargeByHead). Bytes that are
 /// not those that were written are kChecksum.
 std::variant<std::vector<std::byte>, Failure> read_body(const Descriptor& file, const ShardFacts& facts, uint64_t slot,

@@ -18,6 +18,7 @@
 
 #include "base/descriptor.h"
 #include "base/files.h"
+#include "data/mapped_file.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -126,6 +127,7 @@ struct Store::State {
   std::optional<ShardFacts> facts_of(const Place& place) const;
   std::shared_ptr<const Descriptor> file_of(uint64_t shard) const;
   void write_places(uint64_t shard, const std::vector<Item>& items) const;
+  void finish_last_shard() const;
 };
 
 std::optional<Place> Store::State::place_of(const Item& item) const {
@@ -166,6 +168,19 @@ void Store::State::write_places(uint64_t shard, const std::vector<Item>& items) 
   sync_path(folder / "places");
 }
 
+/// Of a process that was killed between naming a shard and writing its places. The lock is held.
+void Store::State::finish_last_shard() const {
+  if (index.shards.empty()) return;
+  const uint64_t last = index.shards.size() - 1;
+  try {
+    const std::vector<Item> items = read_items(folder / shard_name(last));
+    const auto place = items.empty() ? std::nullopt : place_of(items.back());
+    if (!place || place->shard != last) write_places(last, items);
+  } catch (const std::system_error&) {
+    return;  // a shard that cannot be read is damage, which check() names
+  }
+}
+
 bool Store::is_store(const fs::path& folder) {
   std::error_code ignored;
   return fs::exists(folder / "index.json", ignored);
@@ -200,6 +215,7 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
   remove_leftovers(folder);
   state_->rows = identity.rows;
   state_->places.emplace(folder / "places", O_RDWR | O_CREAT);
+  state_->finish_last_shard();
 }
 
 Store::~Store() = default;
@@ -235,6 +251,14 @@ std::optional<std::variant<std::vector<std::byte>, Failure>> Store::read(const I
   }
 }
 
+void Store::keep_list(const fs::path& list) {
+  const FileLock lock = lock_of(state_->folder);
+  const fs::path copy = state_->folder / state_->index.identity.list;
+  if (fs::exists(copy)) return;
+  const MappedFile text(list);
+  publish_file(copy, text.text());
+}
+
 void Store::add(const ShardDraft& draft) {
   State& state = *state_;
   // Names them apart within this process, and between processes of different machines or containers.
@@ -247,6 +271,11 @@ void Store::add(const ShardDraft& draft) {
     const FileLock lock = lock_of(state.folder);
     Index index = read_index(state.folder);
     const uint64_t number = index.shards.size();
+    if (number != state.index.shards.size()) {
+      const std::lock_guard guard(state.mutex);
+      state.index = index;
+      state.finish_last_shard();
+    }
     fs::rename(partial, state.folder / shard_name(number));
     index.shards.push_back(facts);
     publish_file(state.folder / "index.json", to_json(index));

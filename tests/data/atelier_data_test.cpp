@@ -113,6 +113,7 @@ TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) 
   EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
   const std::string index = read_file(store / "index.json");
   std::filesystem::remove(store / "places");
+  std::filesystem::resize_file(store / "shard-00000.h5", 100);
   std::filesystem::create_directories(store / "shard-00001.h5" / "in the way");
   EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 1);
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00001.h5"));

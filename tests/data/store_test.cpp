@@ -164,6 +164,24 @@ TEST_F(StoreTest, AKillLosesNothingThatWasSealed) {
   EXPECT_GT(most, 0u);
 }
 
+TEST_F(StoreTest, AShardThatWasNamedButNotPlacedIsFoundAgain) {
+  Store running(folder_, kIdentity);
+  running.add(draft_of(0, 20));
+  const auto kill_before_places = [&](uint64_t begin) {  // what a process leaves that is killed in that moment
+    const auto size = fs::file_size(folder_ / "places");
+    Store(folder_, kIdentity).add(draft_of(begin, begin + 20));
+    fs::resize_file(folder_ / "places", size);
+  };
+  kill_before_places(100);
+  EXPECT_FALSE(Store(folder_).has({100}));
+  Store later(folder_, kIdentity);  // by who opens the store next
+  for (uint64_t row = 100; row < 120; ++row) expect_body(later, {row});
+  kill_before_places(200);
+  running.add(draft_of(40, 60));  // or adds next
+  for (const uint64_t row : {0u, 40u, 59u, 100u, 119u, 200u, 219u}) expect_body(running, {row});
+  EXPECT_EQ(running.check().rows, 80u);
+}
+
 TEST_F(StoreTest, ProcessesAddSideBySide) {
   std::vector<pid_t> children;
   for (uint64_t part = 0; part < 4; ++part) {
