@@ -33,6 +33,9 @@ enum class Purpose : uint32_t {
   kHeldOut = 12,      ///< which groups are held out of training
   kRetry = 13,        ///< jitter of a back-off; moves no sample
   kStratum = 14,      ///< seeds of the orders of strata after the first, and of lists that took another's place
+  kCrop = 15,         ///< where an image is cut
+  kDegrade = 16,      ///< which degradations a sample gets, and how strong
+  kGrain = 17,        ///< noise of a degraded sample, a normal number a value
 };
 
 /// Philox4x32-10: 128 random bits of a 128-bit counter under a 64-bit key.
