@@ -24,7 +24,6 @@
 #include "configs/console.h"
 #include "configs/program.h"
 #include "data/manifest.h"
-#include "data/mapped_file.h"
 #include "data/mix.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
@@ -158,7 +157,8 @@ void check_ledger(const std::filesystem::path& file) {
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
   Console console;
-  return open_list(data, show_share(console, "reading the list", stop));
+  return open_list(data, show_share(console, "reading the list", stop),
+                   [&](const std::string& sentence) { console.warn(sentence); });
 }
 
 void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
@@ -260,15 +260,11 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 }
 
 /// A store with a copy of the list, whose rows it will hold.
-std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
-                                   const Manifest& manifest) {
-  const std::string copy = "list" + list.extension().string();
+std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest) {
+  const std::string copy = "list" + manifest.path().extension().string();
   auto store = std::make_shared<Store>(
       folder, StoreIdentity{.list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = copy});
-  if (!std::filesystem::exists(folder / copy)) {
-    const MappedFile text(list);
-    publish_file(folder / copy, text.text());
-  }
+  if (!std::filesystem::exists(folder / copy)) publish_file(folder / copy, manifest.text());
   return store;
 }
 
@@ -277,7 +273,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
     throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
   const std::filesystem::path folder = invocation.positional[2];
   Config config = given;
-  if (std::filesystem::is_directory(config.data.list))
+  if (Store::is_store(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
   if (is_mix(config.data.list))
     throw std::invalid_argument(fmt::format(
@@ -285,7 +281,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const auto ledger = invocation.flag("ledger");
   if (ledger) check_ledger(*ledger);
   const auto manifest = open_list(config.data, invocation.stop);
-  const auto store = begin_store(folder, config.data.list, *manifest);
+  const auto store = begin_store(folder, *manifest);
   config.data.cache = folder.string();
   config.data.shuffle = Shuffle::kNone;
   config.data.held_out = 0;
