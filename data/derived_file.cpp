@@ -42,11 +42,11 @@ FileLock lock_beside(const fs::path& place, const std::function<void()>& waiting
 namespace {
 
 /// Lists of `origin` but the newest, with what was made for them. A program that has one open keeps it.
-void remove_other_versions(const fs::path& newest, const std::string& origin_name) {
+void remove_other_versions(const fs::path& newest, const std::string& of_origin) {
   std::error_code ignored;
   for (const auto& item : fs::directory_iterator(newest.parent_path(), ignored)) {
     const std::string name = item.path().filename().string();
-    const bool is_of_origin = std::string_view(name).substr(name.starts_with('.')).starts_with(origin_name + "-");
+    const bool is_of_origin = std::string_view(name).substr(name.starts_with('.')).starts_with(of_origin);
     if (is_of_origin && name.find(newest.stem().string()) == std::string::npos) fs::remove(item.path(), ignored);
   }
 }
@@ -55,10 +55,10 @@ void remove_other_versions(const fs::path& newest, const std::string& origin_nam
 
 fs::path keep_list(const std::string& origin, const std::string& version,
                    const std::function<void(const WriteBytes&)>& fill, const std::function<void()>& waiting) try {
-  const auto stem = place_in_cache(origin, "");
+  const auto stem = place_in_cache(origin, "-list-");
   if (!stem)
     throw std::invalid_argument(fmt::format("{}: its list has no place; set XDG_CACHE_HOME to a folder", origin));
-  const fs::path list = fmt::format("{}-{}.jsonl", stem->string(), sha256_hex(version).substr(0, 16));
+  const fs::path list = fmt::format("{}{}.jsonl", stem->string(), sha256_hex(version).substr(0, 16));
   if (fs::exists(list)) return list;
   const FileLock lock = lock_beside(*stem, waiting);
   if (!fs::exists(list)) publish_file(list, fill);

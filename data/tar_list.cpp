@@ -65,7 +65,7 @@ std::string warning_of(const Tars& tars, const std::vector<IndexedTar>& indexed)
     unreadable += index.unreadable;
   }
   if (without_image + unreadable == 0) return {};
-  return fmt::format("{}: left out are {} samples without an image and {} whose .cls, .txt or .json cannot be read{}",
+  return fmt::format("{}: samples left out: {} without an image, {} whose .cls, .txt or .json cannot be read{}",
                      tars.pattern, without_image, unreadable, example);
 }
 
