@@ -157,7 +157,8 @@ void check_ledger(const std::filesystem::path& file) {
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
   Console console;
-  return open_list(data, show_share(console, "reading the list", stop));
+  return open_list(data, show_share(console, "reading the list", stop),
+                   [&](const std::string& sentence) { console.warn(sentence); });
 }
 
 void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
@@ -259,12 +260,12 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 }
 
 /// A store with a copy of the list, whose rows it will hold.
-std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
-                                   const Manifest& manifest) {
-  const StoreIdentity identity{
-      .list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = "list" + list.extension().string()};
+std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest) {
+  const StoreIdentity identity{.list_sha256 = manifest.sha256(),
+                               .rows = manifest.size(),
+                               .list = "list" + manifest.path().extension().string()};
   auto store = std::make_shared<Store>(folder, identity);
-  store->keep_list(list);
+  store->keep_list(manifest.text());
   return store;
 }
 
@@ -273,7 +274,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
     throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
   const std::filesystem::path folder = invocation.positional[2];
   Config config = given;
-  if (std::filesystem::is_directory(config.data.list))
+  if (Store::is_store(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
   if (is_mix(config.data.list))
     throw std::invalid_argument(fmt::format(
@@ -281,7 +282,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const auto ledger = invocation.flag("ledger");
   if (ledger) check_ledger(*ledger);
   const auto manifest = open_list(config.data, invocation.stop);
-  const auto store = begin_store(folder, config.data.list, *manifest);
+  const auto store = begin_store(folder, *manifest);
   config.data.cache = folder.string();
   config.data.shuffle = Shuffle::kNone;
   config.data.held_out = 0;

@@ -46,6 +46,17 @@ CurlMulti make_multi(const HttpLimits& limits) {
 
 }  // namespace
 
+HttpLimits http_limits(const DataConfig& data) {
+  return {.max_bytes = data.max_image_size,
+          .head_timeout = data.head_timeout,
+          .get_timeout = data.get_timeout,
+          .connections = data.connections,
+          .head = data.head,
+          .respect_opt_out = data.respect_opt_out,
+          .user_agent = data.user_agent,
+          .may_connect = data.allow_private ? is_any : is_public};
+}
+
 /// The thread and what it owns. Only `submitted_` and the counts are shared.
 class HttpSource::Loop {
  public:
@@ -54,7 +65,7 @@ class HttpSource::Loop {
         handler_(std::move(handler)),
         waiting_([this](const std::string& host) { return limit_of(host); }),
         multi_(make_multi(limits_)),
-        files_(kFileThreads, [this](const Request& request) { answer_with_file(request); }) {
+        files_(kFileThreads, [this](const Job& job) { answer_with_file(job); }) {
     for (int i = 0; i < limits_.connections; ++i) {
       transfers_.push_back(std::make_unique<Transfer>(limits_));
       idle_.push_back(transfers_.back().get());
@@ -111,17 +122,21 @@ class HttpSource::Loop {
       }
       Url& url = std::get<Url>(parsed);
       if (url.local) {
-        files_.push({request.ticket, std::move(url.target), request.item});
+        files_.push({std::move(request), std::move(url)});
+      } else if (url.range && url.range->size() > limits_.max_bytes) {
+        handler_({request.ticket, Failure{Fault::kTooLargeByHead, fmt::format("a part of {} bytes is over {}",
+                                                                              url.range->size(), limits_.max_bytes)}});
       } else {
         waiting_.push({std::move(request), std::move(url)});
       }
     }
   }
 
-  void answer_with_file(const Request& request) {
-    Answer answer{.ticket = request.ticket, .body = {}};
+  void answer_with_file(const Job& job) {
+    Answer answer{.ticket = job.request.ticket, .body = {}};
     try {
-      std::visit([&](auto&& body) { answer.body = std::move(body); }, read_local_file(request.url, limits_.max_bytes));
+      std::visit([&](auto&& body) { answer.body = std::move(body); },
+                 read_local_file(job.url.target, limits_.max_bytes, job.url.range));
     } catch (const std::exception&) {
       answer.body = std::current_exception();
     }
@@ -141,7 +156,7 @@ class HttpSource::Loop {
       }
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
-      const bool ask_head = asks_head(job->url.host);
+      const bool ask_head = !job->url.range && asks_head(job->url.host);
       transfer.begin(std::move(*job), ask_head);
       add(transfer);
     }
@@ -187,6 +202,7 @@ class HttpSource::Loop {
   void learn(const Transfer& ended, const Failure* failure) {
     const std::string& host = ended.job().url.host;
     note(host, failure);
+    if (ended.job().url.range) return;
     if (failure && failure->fault == Fault::kTooLargeByHead) {
       ++refused_;
       bytes_refused_ += ended.promised();
@@ -226,7 +242,7 @@ class HttpSource::Loop {
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
   std::vector<Transfer*> idle_;
-  Readers files_;
+  Readers<Job> files_;
   std::jthread thread_;  ///< last, so that it is stopped and joined before anything that it uses goes
 };
 

@@ -27,6 +27,8 @@ struct HttpLimits {
   static constexpr long kMaxHeaderBytes = 65'536;     ///< of all headers of a HEAD or a GET, redirects included
 };
 
+HttpLimits http_limits(const DataConfig& data);
+
 /// Bytes over http and https (libcurl), and from local files (file:// and plain paths, read on a few threads of their
 /// own).
 ///
@@ -35,6 +37,9 @@ struct HttpLimits {
 /// Content-Length over max_bytes, in the answer to either, ends it before a byte of the body. A server that refuses
 /// HEAD (405, 501, 403, ...) or gives no length is asked for the body all the same, and the body is counted and cut at
 /// max_bytes whatever was promised. 200 is the only good status of a GET; transfer.h says how the others are judged.
+///
+/// A part of a file is one GET with Range; larger than max_bytes it is refused unasked. Only 206 with exactly that part
+/// will do.
 ///
 /// Requests to one host and port beyond its limit (HostHealth, at most kPerHost) wait in order of arrival while those
 /// to other hosts go on, and fail at once while the host is given up or has asked to be left alone; timeouts count from

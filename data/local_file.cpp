@@ -8,6 +8,7 @@
 #include <memory>
 #include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/free_with.h"
 
@@ -19,9 +20,30 @@ Failure system_failure(const char* what, int error) {
   return {Fault::kMissingFile, fmt::format("{}: {}", what, std::generic_category().message(error)), transient};
 }
 
+Failure too_large(const char* what, uint64_t size, uint64_t max_bytes) {
+  return {Fault::kTooLargeByHead, fmt::format("a {} of {} bytes is over {}", what, size, max_bytes)};
+}
+
+std::variant<std::vector<std::byte>, Failure> read_part(int descriptor, const ByteRange& range) {
+  std::vector<std::byte> bytes(range.size());
+  for (size_t filled = 0; filled < bytes.size();) {
+    const ssize_t count =
+        ::pread(descriptor, bytes.data() + filled, bytes.size() - filled, static_cast<off_t>(range.first + filled));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return system_failure("cannot read the file", errno);
+    if (count == 0)
+      return Failure{Fault::kTruncated,
+                     fmt::format("the file ends at byte {}, before {} does", range.first + filled, range.text())};
+    filled += static_cast<size_t>(count);
+  }
+  return bytes;
+}
+
 }  // namespace
 
-std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes) {
+std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes,
+                                                              const std::optional<ByteRange>& range) {
+  if (range && range->size() > max_bytes) return too_large("part", range->size(), max_bytes);
   // O_NONBLOCK: opening a FIFO returns at once instead of waiting for its writer.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (descriptor < 0) return system_failure("cannot open the file", errno);
@@ -29,9 +51,9 @@ std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string&
   struct stat status {};
   if (!file || ::fstat(descriptor, &status) != 0) return system_failure("cannot look at the file", errno);
   if (!S_ISREG(status.st_mode)) return Failure{Fault::kMissingFile, "not a regular file"};
+  if (range) return read_part(descriptor, *range);
   const auto size = static_cast<uint64_t>(status.st_size);
-  if (size > max_bytes)
-    return Failure{Fault::kTooLargeByHead, fmt::format("a file of {} bytes is over {}", size, max_bytes)};
+  if (size > max_bytes) return too_large("file", size, max_bytes);
 
   // One byte more than promised, so that the end shows without growing. Files of /proc promise 0 and hold more.
   std::vector<std::byte> bytes(size + 1);

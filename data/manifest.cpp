@@ -1,10 +1,7 @@
 #include "data/manifest.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <iterator>
 #include <optional>
@@ -13,10 +10,10 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "base/files.h"
+#include "data/derived_file.h"
 #include "data/list_index.h"
 #include "data/list_rows.h"
 #include "data/list_scan.h"
@@ -42,24 +39,8 @@ ListRows open_rows(const fs::path& list, std::string_view text) {
   }
 }
 
-/// Where the index of a list may be: beside it, else in the user's cache folder (XDG Base Directory Specification).
-std::vector<fs::path> places_of_index(const fs::path& list) {
-  std::vector<fs::path> places{list.string() + ".index"};
-  fs::path cache;
-  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder && *folder == '/') {
-    cache = folder;
-  } else if (const char* home = std::getenv("HOME"); home && *home == '/') {
-    cache = fs::path(home) / ".cache";
-  }
-  if (cache.empty()) return places;
-  const std::string name = sha256_hex(fs::absolute(list).lexically_normal().string()).substr(0, 16);
-  places.push_back(cache / "atelier" / (name + "-" + list.filename().string() + ".index"));
-  return places;
-}
-
 /// The index at `place`, if it is that of the list as it is now.
-std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& print, const ManifestOptions& options) {
-  if (options.verify) return std::nullopt;
+std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& print) {
   auto known = ListIndex::open(place);
   if (known && !looks_like(print, known->print())) known.reset();
   return known;
@@ -70,21 +51,20 @@ std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& pri
 /// One list.
 struct Manifest::List {
   fs::path list;
-  fs::path folder;  // absolute; relative urls are relative to it
+  fs::path folder;  // absolute; relative urls count from it
   MappedFile file;
   ListRows rows;
   ListIndex index;
 
   List(const fs::path& path, const ManifestOptions& options)
       : list(path),
-        folder(fs::absolute(path).parent_path()),
+        folder(options.folder.empty() ? fs::absolute(path).parent_path() : fs::absolute(options.folder)),
         file(path),
         rows(open_rows(path, file.text())),
         index(open_index(options)) {}
 
   ListIndex open_index(const ManifestOptions& options) const;
   void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
-  ListIndex write_index_at(const fs::path& place, const ListPrint& print, const ManifestOptions& options) const;
   Entry row(uint64_t number) const;
   Entry entry(uint64_t number) const;
   std::string resolved(const std::string& url) const {
@@ -96,40 +76,19 @@ struct Manifest::List {
 ListIndex Manifest::List::open_index(const ManifestOptions& options) const {
   ListPrint print = print_of(list, file.text());
   if (file.text().size() >= kIndexedFrom) {
-    const std::vector<fs::path> places = places_of_index(list);
-    for (const fs::path& place : places) {
-      if (auto known = known_index(place, print, options)) return std::move(*known);
-    }
-    for (const fs::path& place : places) {
-      try {
-        return write_index_at(place, print, options);
-      } catch (const std::system_error&) {
-        continue;  // it cannot be written there
-      }
-    }
+    auto found = find_or_make(
+        places_of(list, ".index"), options.verify, [&](const fs::path& place) { return known_index(place, print); },
+        [&](const fs::path& place) {
+          publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
+        },
+        [&] {
+          if (options.progress) options.progress(0);
+        });
+    if (found) return std::move(*found);
   }
   std::string bytes;
   write_index(std::move(print), options, [&](std::string_view piece) { bytes += piece; });
   return ListIndex::in_memory(std::move(bytes));
-}
-
-/// Of several processes that need the same index, one writes it and the others wait.
-ListIndex Manifest::List::write_index_at(const fs::path& place, const ListPrint& print,
-                                         const ManifestOptions& options) const {
-  fs::create_directories(fs::absolute(place).parent_path());
-  const fs::path lock_file = place.parent_path() / fmt::format(".{}.lock", place.filename().string());
-  std::optional<FileLock> lock;
-  while (!(lock = FileLock::try_acquire(lock_file))) {
-    if (options.progress) options.progress(0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
-  auto known = known_index(place, print, options);
-  if (!known) {
-    publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
-    known = ListIndex::open(place);
-  }
-  if (!known) throw std::system_error(EIO, std::generic_category(), "cannot read " + place.string());
-  return std::move(*known);
 }
 
 void Manifest::List::write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const {
@@ -210,6 +169,10 @@ Manifest::Manifest(const std::vector<Manifest>& lists) {
     }
   }
 }
+
+const fs::path& Manifest::path() const { return parts_.front().list->list; }
+
+std::string_view Manifest::text() const { return parts_.front().list->file.text(); }
 
 const Manifest::Part& Manifest::part_of(uint64_t row) const {
   return *std::ranges::upper_bound(parts_, row, {}, &Part::end);

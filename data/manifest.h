@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/entry.h"
@@ -14,6 +15,7 @@ namespace atelier {
 
 struct ManifestOptions {
   bool verify = false;                         ///< make the index anew, even if it looks right
+  std::filesystem::path folder = {};           ///< what relative urls count from; empty: the list's own
   std::function<void(double share)> progress;  ///< called now and then while the list is read; on the same thread
 };
 
@@ -34,6 +36,8 @@ class Manifest {
   /// sha256 is that of theirs. Copies share what is opened.
   explicit Manifest(const std::vector<Manifest>& lists);
 
+  const std::filesystem::path& path() const;                                ///< of the list, where it is one
+  std::string_view text() const;                                            ///< of its file
   uint64_t size() const { return parts_.empty() ? 0 : parts_.back().end; }  ///< rows
   Entry entry(uint64_t row) const;                                          ///< row < size()
 

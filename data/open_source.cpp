@@ -3,30 +3,37 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
+#include "data/derived_file.h"
+#include "data/folder_list.h"
 #include "data/http.h"
 #include "data/mix.h"
 #include "data/mixed_source.h"
 #include "data/store.h"
 #include "data/stored_source.h"
+#include "data/tar_list.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
 namespace {
 
-fs::path list_of(const fs::path& list_or_store) {
-  if (!fs::is_directory(list_or_store)) return list_or_store;
-  if (!Store::is_store(list_or_store))
-    throw std::invalid_argument(
-        fmt::format("{} is a folder but no store; name a list, or a folder that atelier-data pack has made",
-                    list_or_store.string()));
-  const std::string name = Store(list_or_store).identity().list;
+fs::path list_in(const fs::path& store) {
+  const std::string name = Store(store).identity().list;
   if (name.empty() || name != fs::path(name).filename())
-    throw std::invalid_argument(
-        fmt::format("{} is a cache without a list of its own; name the list, and this folder as data.cache",
-                    list_or_store.string()));
-  return list_or_store / name;
+    throw std::invalid_argument(fmt::format(
+        "{} is a cache without a list of its own; name the list, and this folder as data.cache", store.string()));
+  return store / name;
+}
+
+/// Of whichever kind `list` is, the list that a Manifest can open.
+DerivedList find_list(const std::string& list, const DataConfig& data, const std::function<void(double)>& progress) {
+  std::error_code ignored;
+  if (Store::is_store(list)) return {list_in(list)};
+  if (fs::is_directory(list, ignored)) return list_of_folder(list, progress);
+  if (const Tars tars = tars_of(list); !tars.empty()) return list_of_tars(tars, data, progress);
+  return {list};
 }
 
 /// The source of a packed store, for rows numbered as in its own list.
@@ -47,37 +54,35 @@ MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manif
   std::vector<MixedSource::Part> parts;
   for (size_t i = 0; i < lists.size(); ++i) {
     parts.push_back({.end = ends[i], .make = {}});
-    if (fs::is_directory(lists[i]))
-      parts.back().make = open_store(lists[i], std::make_shared<Manifest>(list_of(lists[i])), data);
+    if (Store::is_store(lists[i]))
+      parts.back().make = open_store(lists[i], std::make_shared<Manifest>(list_in(lists[i])), data);
   }
   return [=](Source::Handler handler) { return std::make_unique<MixedSource>(parts, web, std::move(handler)); };
 }
 
 MakeSource open_web(const DataConfig& data) {
-  const HttpLimits limits{.max_bytes = data.max_image_size,
-                          .head_timeout = data.head_timeout,
-                          .get_timeout = data.get_timeout,
-                          .connections = data.connections,
-                          .head = data.head,
-                          .respect_opt_out = data.respect_opt_out,
-                          .user_agent = data.user_agent,
-                          .may_connect = data.allow_private ? is_any : is_public};
+  const HttpLimits limits = http_limits(data);
   return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
 }
 
 }  // namespace
 
-std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double)> progress) {
-  const ManifestOptions options{.verify = data.verify_list, .progress = std::move(progress)};
-  if (!is_mix(data.list)) return std::make_shared<const Manifest>(list_of(data.list), options);
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::function<void(double)>& progress,
+                                          const std::function<void(const std::string&)>& warn) {
+  const auto open = [&](const std::string& name) {
+    const DerivedList list = find_list(name, data, progress);
+    if (warn && !list.warning.empty()) warn(list.warning);
+    return Manifest(list.file, {.verify = data.verify_list, .folder = list.folder, .progress = progress});
+  };
+  if (!is_mix(data.list)) return std::make_shared<const Manifest>(open(data.list));
   std::vector<Manifest> lists;
-  for (const std::string& list : read_mix(data.list).lists) lists.emplace_back(list_of(list), options);
+  for (const std::string& list : read_mix(data.list).lists) lists.push_back(open(list));
   return std::make_shared<const Manifest>(lists);
 }
 
 MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
                        std::function<void(const std::string& sentence)> failed) {
-  if (fs::is_directory(data.list)) return open_store(data.list, std::move(manifest), data);
+  if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
   MakeSource bytes = open_web(data);
   if (is_mix(data.list)) bytes = open_mix(read_mix(data.list).lists, *manifest, bytes, data);
   if (data.cache.empty()) return bytes;

@@ -10,11 +10,13 @@
 
 namespace atelier {
 
-/// Opens the list that `data.list` names: itself, or, where it is a store's folder, the copy of the list in it; of a
-/// mix, all of its lists as one. Throws std::invalid_argument as Manifest does, for a folder that is no store, and for
-/// a store without a list.
-///   progress  as in ManifestOptions
-std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double share)> progress);
+/// Opens the list that `data.list` names: a list itself, the copy in a store, the one that follows from a folder of
+/// images or from tars (docs/list-format.md), or all of a mix as one. Throws std::invalid_argument as Manifest does,
+/// and for what is none of these.
+///   progress  as in ManifestOptions; it may throw
+///   warn      told in one sentence what had to be left out
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::function<void(double share)>& progress,
+                                          const std::function<void(const std::string& sentence)>& warn = {});
 
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the

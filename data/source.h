@@ -22,8 +22,15 @@ struct Item {
 /// One attempt at the bytes of one item.
 struct Request {
   uint64_t ticket = 0;  ///< the caller's name for it, returned with the answer
-  std::string url;      ///< http://, https://, file:// or a path
+  std::string url;      ///< http://, https://, file:// or a path, or a part of it (url.h)
   Item item = {};
+};
+
+/// What a server says of the whole file when it sends a part.
+struct Whole {
+  uint64_t bytes = 0;   ///< 0: it does not say
+  std::string version;  ///< changes when the file does: ETag and Last-Modified; empty: it does not say
+  bool operator==(const Whole&) const = default;
 };
 
 /// The answer: the whole body, why there is none, or what ended the source itself: then no answer follows, and the
@@ -31,6 +38,7 @@ struct Request {
 struct Answer {
   uint64_t ticket = 0;
   std::variant<std::vector<std::byte>, Failure, std::exception_ptr> body;
+  Whole whole = {};  ///< with a part of a file that came over the network
 };
 
 /// What a source has done so far.

@@ -18,7 +18,6 @@
 
 #include "base/descriptor.h"
 #include "base/files.h"
-#include "data/mapped_file.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -251,12 +250,10 @@ std::optional<std::variant<std::vector<std::byte>, Failure>> Store::read(const I
   }
 }
 
-void Store::keep_list(const fs::path& list) {
+void Store::keep_list(std::string_view text) {
   const FileLock lock = lock_of(state_->folder);
   const fs::path copy = state_->folder / state_->index.identity.list;
-  if (fs::exists(copy)) return;
-  const MappedFile text(list);
-  publish_file(copy, text.text());
+  if (!fs::exists(copy)) publish_file(copy, text);
 }
 
 void Store::add(const ShardDraft& draft) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -55,8 +56,8 @@ class Store {
   /// Nothing: not in the store. A body over `max_bytes` and a damaged one are failures.
   std::optional<std::variant<std::vector<std::byte>, Failure>> read(const Item& item, uint64_t max_bytes) const;
 
-  /// Copies `list` into the store under the name that its identity has, if it is not there yet.
-  void keep_list(const std::filesystem::path& list);
+  /// Writes a list of this text into the store under the name that its identity has, if it is not there yet.
+  void keep_list(std::string_view text);
 
   /// Seals a shard of at least one body; from then on it is found, also by other processes.
   void add(const ShardDraft& draft);

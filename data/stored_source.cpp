@@ -146,7 +146,7 @@ class StoredSource::Work {
 
   std::jthread writer_;
   std::unique_ptr<Source> other_;
-  std::optional<Readers> readers_;
+  std::optional<Readers<Request>> readers_;
 };
 
 StoredSource::StoredSource(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, Options options,

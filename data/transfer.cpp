@@ -1,6 +1,7 @@
 #include "data/transfer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <stdexcept>
@@ -88,6 +89,8 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   refused_address_.clear();
   body_ = {};
   error_.front() = '\0';
+  const auto& range = job_.url.range;
+  set(easy_, CURLOPT_RANGE, range ? range->text().c_str() : nullptr);
   set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
@@ -101,7 +104,7 @@ std::optional<Answer> Transfer::end(CURLcode result) {
   if (const auto failure = judge(result)) return Answer{job_.request.ticket, *failure};
   if (!head_) {
     told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
-    return Answer{job_.request.ticket, std::exchange(body_, {})};
+    return Answer{job_.request.ticket, std::exchange(body_, {}), job_.url.range ? whole() : Whole()};
   }
   prepare(false);
   return std::nullopt;
@@ -136,10 +139,46 @@ std::optional<Failure> Transfer::judge(CURLcode result) {
     if (std::find(kSettled.begin(), kSettled.end(), code) == kSettled.end()) return std::nullopt;
   }
   if (code >= 400) return status_failure();
-  if (opted_out_ && code == 200) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
+  if (opted_out_ && code == good_status()) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
+  if (auto failure = judge_part()) return failure;
   if (result != CURLE_OK) return transport_failure(result);
-  if (!head_ && code != 200) return status_failure();
+  if (!head_ && code != good_status()) return status_failure();
+  if (!head_ && job_.url.range && body_.size() != most_bytes())
+    return Failure{Fault::kConnection, fmt::format("{} of {} bytes came", body_.size(), most_bytes()), true};
   return std::nullopt;
+}
+
+/// Where a part was asked for: what the head of the answer, before any body, tells to be wrong.
+std::optional<Failure> Transfer::judge_part() const {
+  if (head_ || !job_.url.range) return std::nullopt;
+  const auto refusal = [&](std::string detail) {
+    return Failure{.fault = Fault::kHttpStatus, .detail = std::move(detail), .status = static_cast<int>(status())};
+  };
+  if (status() == 200) return refusal("HTTP 200 to GET: the server ignores byte ranges");
+  if (status() != 206) return std::nullopt;
+  const std::string answered = header("Content-Range");
+  if (!answered.starts_with(fmt::format("bytes {}/", job_.url.range->text())))
+    return refusal(fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", job_.url.range->text(),
+                               printable(answered)));
+  const curl_off_t length = content_length();
+  if (length >= 0 && static_cast<uint64_t>(length) != most_bytes())
+    return refusal(fmt::format("asked for {} bytes, the answer's Content-Length is {}", most_bytes(), length));
+  return std::nullopt;
+}
+
+std::string Transfer::header(const char* name) const {
+  curl_header* found = nullptr;
+  curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found);
+  return found != nullptr ? found->value : "";
+}
+
+Whole Transfer::whole() const {
+  const std::string range = header("Content-Range");
+  const char* total = range.data() + std::min(range.size(), range.find('/') + 1);
+  Whole whole{.bytes = 0, .version = printable(header("ETag") + " " + header("Last-Modified"))};
+  if (whole.version == " ") whole.version.clear();
+  std::from_chars(total, range.data() + range.size(), whole.bytes);  // '*': it does not say
+  return whole;
 }
 
 Failure Transfer::status_failure() const {
@@ -168,12 +207,10 @@ Failure Transfer::transport_failure(CURLcode result) {
     case CURLE_OPERATION_TIMEDOUT:
       return timeout_failure();
     case CURLE_FILESIZE_EXCEEDED: {
-      curl_header* length = nullptr;
-      curl_easy_header(easy_.get(), "Content-Length", 0, CURLH_HEADER, -1, &length);
-      if (length != nullptr) promised_ = std::strtoull(length->value, nullptr, 10);
+      const std::string length = header("Content-Length");
+      promised_ = std::strtoull(length.c_str(), nullptr, 10);
       return {Fault::kTooLargeByHead,
-              fmt::format("Content-Length {} is over {}", length != nullptr ? printable(length->value) : "",
-                          limits_.max_bytes)};
+              fmt::format("Content-Length {} is over {}", printable(length), limits_.max_bytes)};
     }
     case CURLE_TOO_MANY_REDIRECTS:
       return {Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
@@ -217,7 +254,7 @@ Failure Transfer::timeout_failure() const {
 Failure Transfer::cut_failure() const {
   if (cut_ == Cut::kHeaders)
     return {Fault::kConnection, fmt::format("more than {} bytes of headers", HttpLimits::kMaxHeaderBytes)};
-  return {Fault::kTooLargeInBody, fmt::format("more than {} bytes came", limits_.max_bytes)};
+  return {Fault::kTooLargeInBody, fmt::format("more than {} bytes came", most_bytes())};
 }
 
 /// Judges the very address that is about to be connected to: after DNS, after every redirect, for each of a host's
@@ -255,13 +292,17 @@ size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) 
 size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   const size_t bytes = size * count;
-  if (transfer.status() != 200) return bytes;  // an error's page: watch_progress bounds it
+  if (transfer.body_.empty() && transfer.judge_part()) {
+    transfer.cut_ = Cut::kPart;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  if (transfer.status() != transfer.good_status()) return bytes;  // an error's page: watch_progress bounds it
   if (transfer.opted_out_) {
     transfer.cut_ = Cut::kOptOut;
     return CURL_WRITEFUNC_ERROR;
   }
   std::vector<std::byte>& body = transfer.body_;
-  if (body.size() + bytes > transfer.limits_.max_bytes) {
+  if (body.size() + bytes > transfer.most_bytes()) {
     transfer.cut_ = Cut::kBody;
     return CURL_WRITEFUNC_ERROR;
   }

@@ -20,7 +20,8 @@ namespace atelier {
 ///   HEAD  settles the matter when it cannot be connected or ends badly, when it promises too many bytes, when the
 ///         thing is gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may
 ///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
-///   GET   200 is the only good status. 408, 425, 429 and 5xx are transient, the rest is not.
+///   GET   200 is the only good status; of a part of a file 206, with its very Content-Range and length. 408, 425, 429
+///         and 5xx are transient, the rest is not. A server that sends the whole file instead is cut at its first byte.
 ///   Both  A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///
 /// For one thread; libcurl holds its address.
@@ -50,7 +51,12 @@ class Transfer {
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
   curl_off_t content_length() const;
+  long good_status() const { return !head_ && job_.url.range ? 206 : 200; }
+  uint64_t most_bytes() const { return job_.url.range ? job_.url.range->size() : limits_.max_bytes; }
+  std::string header(const char* name) const;
+  Whole whole() const;
   std::optional<Failure> judge(CURLcode result);
+  std::optional<Failure> judge_part() const;
   Failure transport_failure(CURLcode result);
   Failure timeout_failure() const;
   Failure cut_failure() const;
@@ -62,7 +68,7 @@ class Transfer {
   static size_t take_body(char* data, size_t size, size_t count, void* self) noexcept;
   static int watch_progress(void* self, curl_off_t total, curl_off_t received, curl_off_t, curl_off_t) noexcept;
 
-  enum class Cut { kNone, kHeaders, kBody, kOptOut };  ///< why we broke off
+  enum class Cut { kNone, kHeaders, kBody, kOptOut, kPart };  ///< why we broke off
 
   const HttpLimits& limits_;
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it

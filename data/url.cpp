@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "data/curl_handle.h"
@@ -18,17 +21,23 @@ std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
   return CurlText(text).get();
 }
 
-}  // namespace
-
-bool has_scheme(std::string_view url) {
-  const size_t colon = url.find("://");
-  return colon != std::string_view::npos && colon > 0 &&
-         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char letter) {
-           return std::isalnum(letter) || letter == '+' || letter == '-' || letter == '.';
-         });
+bool take_number(std::string_view& text, uint64_t& number) {
+  constexpr uint64_t kEnd = uint64_t{1} << 62;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return error == std::errc() && number < kEnd;
 }
 
-std::variant<Url, Failure> parse_url(const std::string& text) {
+/// "FIRST-LAST", and nothing else.
+std::optional<ByteRange> read_range(std::string_view text) {
+  ByteRange range;
+  if (!take_number(text, range.first) || !text.starts_with('-')) return std::nullopt;
+  text.remove_prefix(1);
+  if (!take_number(text, range.last) || !text.empty() || range.first > range.last) return std::nullopt;
+  return range;
+}
+
+std::variant<Url, Failure> parse_whole(const std::string& text) {
   if (text.empty() || text.find('\0') != std::string::npos) return bad_url("an empty url, or one with a zero byte");
   if (text.find("://") == std::string::npos) return Url{.local = true, .target = text, .host = {}};
 
@@ -47,6 +56,27 @@ std::variant<Url, Failure> parse_url(const std::string& text) {
   std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
   return Url{.local = false, .target = part(url.get(), CURLUPART_URL), .host = std::move(host)};
+}
+
+}  // namespace
+
+bool has_scheme(std::string_view url) {
+  const size_t colon = url.find("://");
+  return colon != std::string_view::npos && colon > 0 &&
+         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char letter) {
+           return std::isalnum(letter) || letter == '+' || letter == '-' || letter == '.';
+         });
+}
+
+std::variant<Url, Failure> parse_url(const std::string& text) {
+  constexpr std::string_view kRange = "#bytes=";
+  const size_t mark = text.rfind(kRange);
+  if (mark == std::string::npos) return parse_whole(text);
+  const auto range = read_range(std::string_view(text).substr(mark + kRange.size()));
+  if (!range) return bad_url("a part of a file is written #bytes=FIRST-LAST, such as #bytes=0-99");
+  auto parsed = parse_whole(text.substr(0, mark));
+  if (auto* url = std::get_if<Url>(&parsed)) url->range = range;
+  return parsed;
 }
 
 }  // namespace atelier

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "data/byte_range.h"
 #include "data/failure.h"
 
 namespace atelier {
@@ -13,12 +15,14 @@ struct Url {
   bool local = false;
   std::string target;  ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
   std::string host;    ///< "example.org:443": who serves it; empty for a local file
+  std::optional<ByteRange> range = {};  ///< the part of it that is meant; nothing: all of it
 };
 
 /// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
 bool has_scheme(std::string_view url);
 
-/// Reads http://, https://, file:// (percent-encoded; no host, or localhost) or, where there is no "://", a path.
+/// Reads http://, https://, file:// (percent-encoded; no host, or localhost) or, where there is no "://", a path; each
+/// may end in `#bytes=FIRST-LAST`, two decimal numbers, for a part of the file. Other fragments of URLs are dropped.
 /// Credentials are refused: a list is passed around, and what is in it ends in logs. The failure is always kBadUrl.
 std::variant<Url, Failure> parse_url(const std::string& text);
 

@@ -185,7 +185,8 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& conso
   if (data.list.empty())
     throw std::invalid_argument(
         "data.list is not set: name the list of images to train on, such as --data.list furniture.jsonl.");
-  return atelier::open_list(data, show_share(console, "reading the list", stop));
+  return atelier::open_list(data, show_share(console, "reading the list", stop),
+                            [&](const std::string& sentence) { console.warn(sentence); });
 }
 
 /// The held-out samples that fit in memory, drawn by the seed; none when nothing is held out.

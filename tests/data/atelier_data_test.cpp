@@ -1,6 +1,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/data/stream_fixture.h"
+#include "tests/data/tar_fixture.h"
 #include "tests/support/loopback_server.h"
 
 // The program as a user runs it, over files and over a server on the loopback.
@@ -29,6 +31,7 @@ struct Outcome {
 class AtelierDataTest : public StreamTest {
  protected:
   AtelierDataTest() {
+    ::setenv("XDG_CACHE_HOME", (folder_ / "cache of lists").c_str(), 1);
     std::string list;
     for (uint64_t row = 0; row < 40; ++row) {
       const auto bytes = picture(row);
@@ -39,6 +42,8 @@ class AtelierDataTest : public StreamTest {
     }
     use_list(list + "{\"url\":\"missing.png\"}\n");
   }
+
+  ~AtelierDataTest() override { ::unsetenv("XDG_CACHE_HOME"); }
 
   /// Runs the program by the shell; stderr goes where `arguments` say, else to a file.
   Outcome run(const std::string& arguments) const {
@@ -133,6 +138,32 @@ TEST_F(AtelierDataTest, ACacheSpansRuns) {
   EXPECT_THAT(read_file(errors()), HasSubstr("holds the images of another list"));
 }
 
+TEST_F(AtelierDataTest, StreamsAndPacksFoldersAndTars) {
+  std::filesystem::create_directories(folder_ / "all" / "chair");
+  std::string tar;
+  for (int row = 10; row < 40; ++row) {  // as many digits each, so that the folder's order is that of the numbers
+    const std::string name = std::to_string(row) + ".png";
+    std::filesystem::copy(folder_ / name, folder_ / "all" / "chair" / name);
+    tar += tar_member("chair/" + name, read_file(folder_ / name)) +
+           tar_member("chair/" + std::to_string(row) + ".cls", "chair");
+  }
+  std::ofstream(folder_ / "0.tar", std::ios::binary) << tar << kTarEnd;
+  const std::string folder = (folder_ / "all").string(), tars = "'" + (folder_ / "{0,0}.tar").string() + "'";
+  const std::string dumped = run("stream " + folder + " --dump 60 --seed 3").out;
+  EXPECT_EQ(std::count(dumped.begin(), dumped.end(), '\n'), 60);
+  EXPECT_EQ(run("stream " + (folder_ / "0.tar").string() + " --dump 60 --seed 3").out, dumped);
+  EXPECT_EQ(run("labels " + folder).out, "30\tchair\n");
+  EXPECT_EQ(run("labels " + tars).out, "60\tchair\n");
+
+  const std::string expected = run("stream " + tars + " --dump 90").out, store = (folder_ / "store").string();
+  EXPECT_EQ(run("pack " + tars + " " + store).code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 60 of 60 images in 1 shard"));
+  std::filesystem::remove(folder_ / "0.tar");
+  EXPECT_EQ(run("stream " + store + " --dump 90").out, expected);
+  EXPECT_EQ(run("labels " + store).out, "60\tchair\n");
+  EXPECT_EQ(run("pack " + folder + " " + store).code, 2) << "another list";
+}
+
 TEST_F(AtelierDataTest, ShowsTheOrderWithoutFetchingAnything) {
   const std::string which = list() + " --dump 60 --start 7 --seed 3 --data.held_out 0.3";
   std::istringstream streamed(run("stream " + which).out);
@@ -161,7 +192,9 @@ TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
         "stream " + list() + " --dump many", "stream " + list() + " --dump 3 --json",
         "stream " + list() + " --held-out", "stream " + folder, "pack " + list(), "pack " + list() + " " + folder,
         "pack " + folder + " " + folder + "/store", "verify " + list(), "verify " + folder,
-        "stream " + list() + " more", "stream " + list() + " --cache " + list(), std::string("verify")}) {
+        "stream " + (folder_ / "none.tar").string(), std::string("stream 'a/{0..9.tar'"),
+        std::string("stream 0.tar.gz"), "stream " + list() + " more", "stream " + list() + " --cache " + list(),
+        std::string("verify")}) {
     const Outcome mistake = run(arguments);
     EXPECT_EQ(mistake.code, 2) << arguments;
     EXPECT_EQ(mistake.out, "");

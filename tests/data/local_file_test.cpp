@@ -37,6 +37,21 @@ TEST_F(LocalFiles, AreReadByPathAndByFileUrl) {
   EXPECT_EQ(body(fetcher.fetch(write("full", std::string(1000, 'x')))), std::string(1000, 'x'));
 }
 
+TEST_F(LocalFiles, AreReadInPart) {
+  Fetcher fetcher(small());
+  std::string text(5000, '\0');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 7 + i / 256);
+  const std::string path = write("0.tar", text);
+  EXPECT_EQ(body(fetcher.fetch(path + "#bytes=0-0")), text.substr(0, 1));
+  EXPECT_EQ(body(fetcher.fetch(path + "#bytes=1500-2499")), text.substr(1500, 1000));
+  EXPECT_EQ(body(fetcher.fetch("file://" + path + "#bytes=4999-4999")), text.substr(4999));
+  EXPECT_EQ(failure(fetcher.fetch(path + "#bytes=1500-2500")).fault, Fault::kTooLargeByHead);
+  EXPECT_EQ(failure(fetcher.fetch(path + "#bytes=4990-5000")).fault, Fault::kTruncated);
+  EXPECT_EQ(failure(fetcher.fetch(path + "#bytes=9000-9000")).fault, Fault::kTruncated);
+  EXPECT_EQ(failure(fetcher.fetch(path + "#bytes=9-8")).fault, Fault::kBadUrl);
+  EXPECT_EQ(failure(fetcher.fetch(folder_.string() + "#bytes=0-1")).fault, Fault::kMissingFile);
+}
+
 TEST_F(LocalFiles, OverTheCapAreRefusedUnread) {
   Fetcher fetcher(small());
   const Answer answer = fetcher.fetch(write("big", std::string(1001, 'x')));

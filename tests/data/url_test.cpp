@@ -34,6 +34,23 @@ TEST(Url, TakesFileUrlsAndPathsAsLocalFiles) {
   EXPECT_EQ(good("images/a.png").target, "images/a.png");
 }
 
+TEST(Url, NamesAPartOfAFile) {
+  EXPECT_EQ(good("/d/0.tar#bytes=512-1023").range, (ByteRange{512, 1023}));
+  EXPECT_EQ(good("/d/0.tar#bytes=512-1023").target, "/d/0.tar");
+  EXPECT_EQ(good("http://h/0.tar?key=1#bytes=0-0").target, "http://h/0.tar?key=1");
+  EXPECT_EQ(good("http://h/0.tar#bytes=0-0").range->size(), 1u);
+  EXPECT_EQ(good("file:///d/a%20b.tar#bytes=7-9").target, "/d/a b.tar");
+  EXPECT_EQ(good("0.tar#bytes=0-4611686018427387903").range->size(), uint64_t{1} << 62);
+  EXPECT_FALSE(good("http://h/a.jpg#top").range) << "another fragment";
+  EXPECT_EQ(good("pictures/no#5.jpg").target, "pictures/no#5.jpg");
+  for (const char* part : {"", "5", "-5", "5-", "5-4", "a-b", "0x1-5", "1 -5", "1-5 ", "+1-5", "1-2,4-5", "1-2#",
+                           "0-4611686018427387904", "0-99999999999999999999"}) {
+    EXPECT_TRUE(bad(std::string("/d/0.tar#bytes=") + part)) << part;
+    EXPECT_TRUE(bad(std::string("http://h/0.tar#bytes=") + part)) << part;
+  }
+  EXPECT_TRUE(bad("#bytes=0-1"));
+}
+
 TEST(Url, RefusesWhatItCannotOrWillNotFetch) {
   for (const char* text :
        {"", "ftp://example.org/a.jpg", "gopher://example.org/", "data://text", "http://", "://x",

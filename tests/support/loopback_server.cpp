@@ -7,6 +7,7 @@
 #include <cctype>
 #include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <list>
 #include <mutex>
 #include <netinet/in.h>
@@ -202,6 +203,18 @@ bool HttpReply::send_answer(int status, std::string_view body, const std::vector
   std::vector<std::string> all = {"Content-Length: " + std::to_string(body.size())};
   all.insert(all.end(), headers.begin(), headers.end());
   return send_head(status, all) && (to_head_ || send(body));
+}
+
+bool HttpReply::send_file(const HttpRequest& request, std::string_view file, std::vector<std::string> headers) {
+  const auto range = request.headers.find("range");
+  size_t first = 0, last = 0;
+  if (range == request.headers.end() || std::sscanf(range->second.c_str(), "bytes=%zu-%zu", &first, &last) != 2)
+    return send_answer(200, file, headers);
+  if (first >= file.size()) return send_answer(416, "");
+  last = std::min(last, file.size() - 1);
+  headers.push_back("Content-Range: bytes " + std::to_string(first) + "-" + std::to_string(last) + "/" +
+                    std::to_string(file.size()));
+  return send_answer(206, file.substr(first, last - first + 1), headers);
 }
 
 void HttpReply::hang() {

@@ -42,6 +42,8 @@ class HttpReply {
 
   /// A well-formed answer: status line, Content-Length, `headers` (each "Name: value"), and `body` unless HEAD asked.
   bool send_answer(int status, std::string_view body, const std::vector<std::string>& headers = {});
+  /// `file`, or the part of it that `request` asks for by Range, as a server of files answers (RFC 9110, section 14).
+  bool send_file(const HttpRequest& request, std::string_view file, std::vector<std::string> headers = {});
   /// Only the head of an answer: status line and `headers`, no Content-Length of its own.
   bool send_head(int status, const std::vector<std::string>& headers = {});
   /// Waits until the client or the server goes away: a server that never answers.

@@ -1,0 +1,78 @@
+#include "data/folder_list.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "data/utf8.h"
+
+namespace atelier {
+namespace fs = std::filesystem;
+namespace {
+
+bool is_image(const fs::path& path) {
+  constexpr std::array<std::string_view, 4> kImages = {".jpg", ".jpeg", ".png", ".webp"};
+  std::string extension = path.extension().string();
+  for (char& letter : extension) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return std::find(kImages.begin(), kImages.end(), extension) != kImages.end();
+}
+
+/// Relative to the folder, sorted.
+std::vector<std::string> images_below(const fs::path& folder, const std::function<void(double)>& progress) try {
+  std::vector<std::string> images;
+  const fs::path root = folder / "";
+  uint64_t seen = 0;
+  for (auto item = fs::recursive_directory_iterator(root); item != fs::recursive_directory_iterator(); ++item) {
+    if (progress && ++seen % 1024 == 0) progress(0);
+    if (item->path().filename().string().starts_with('.')) {
+      item.disable_recursion_pending();
+      continue;
+    }
+    std::error_code dangling;
+    if (is_image(item->path()) && item->is_regular_file(dangling))
+      images.push_back(item->path().string().substr(root.string().size()));
+  }
+  std::sort(images.begin(), images.end());
+  return images;
+} catch (const std::system_error& error) {
+  throw std::invalid_argument(fmt::format("{}; make it readable, or leave it out", error.what()));
+}
+
+std::string row_of(const fs::path& folder, const std::string& image) {
+  const bool has_control =
+      std::any_of(image.begin(), image.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; });
+  if (has_control || find_invalid_utf8(image) != std::string::npos)
+    throw std::invalid_argument(
+        fmt::format("{}: the name of {} is not UTF-8, or has a control character in it; rename it", folder.string(),
+                    nlohmann::json(image).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
+  nlohmann::ordered_json row{{"url", image}};
+  if (const size_t slash = image.find('/'); slash != std::string::npos) row["label"] = image.substr(0, slash);
+  return row.dump() + "\n";
+}
+
+}  // namespace
+
+DerivedList list_of_folder(const fs::path& folder, const std::function<void(double)>& progress) {
+  std::string text;
+  for (const std::string& image : images_below(folder, progress)) text += row_of(folder, image);
+  if (text.empty())
+    throw std::invalid_argument(fmt::format(
+        "{} is a folder without an image (.jpg, .jpeg, .png, .webp) and no store of atelier-data pack; name another, "
+        "or its tars as {{000..012}}.tar",
+        folder.string()));
+  const fs::path list = keep_list(
+      fs::absolute(folder).lexically_normal().string(), text, [&](const WriteBytes& write) { write(text); },
+      [&] {
+        if (progress) progress(0);
+      });
+  return {.file = list, .folder = folder};
+}
+
+}  // namespace atelier
