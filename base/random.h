@@ -32,6 +32,7 @@ enum class Purpose : uint32_t {
   kVariation = 11,    ///< seeds of the second and later variations of a request
   kHeldOut = 12,      ///< which groups are held out of training
   kRetry = 13,        ///< jitter of a back-off; moves no sample
+  kCrop = 14,         ///< which part of an image is kept
 };
 
 /// Philox4x32-10: 128 random bits of a 128-bit counter under a 64-bit key.

@@ -11,7 +11,8 @@ namespace atelier {
 enum class Shuffle { kFull, kWindow, kNone };
 enum class HeadCheck { kAlways, kAuto, kNever };
 enum class Condition { kNone, kFile, kOutline };
-enum class Fit { kCrop, kPad };
+enum class Fit { kCrop, kRandom, kPad, kStretch };
+enum class Resample { kArea, kBilinear, kLanczos };
 enum class Kind { kDiffusion, kPix2pix };
 enum class Precision { kAuto, kFloat32, kBfloat16, kFloat16 };
 enum class Device { kAuto, kCpu, kCuda };
@@ -26,9 +27,10 @@ struct DataConfig {
   bool verify_list = false;      ///< read the whole list, even if its index looks right
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;
-  double held_out = 0.0;  ///< share of groups kept out of training, for the held-out loss
-  int image_size = 64;    ///< edge of the square that is delivered, pixels
-  Fit fit = Fit::kCrop;   ///< cut the centre, or pad with white
+  double held_out = 0.0;                    ///< share of groups kept out of training, for the held-out loss
+  int image_size = 64;                      ///< edge of the square that is delivered, pixels
+  Fit fit = Fit::kCrop;                     ///< cut the centre or anywhere, pad with white, or stretch
+  Resample resample = Resample::kBilinear;  ///< filter of the resize
   Condition condition = Condition::kNone;
   bool flip = true;                       ///< mirror half of the images
   double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]
