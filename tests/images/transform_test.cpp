@@ -90,22 +90,27 @@ TEST(DrawAugmentation, IsPinnedForEver) {
   const bool flips[] = {false, false, true, false, true, false};
   const double factors[] = {0.93352581169637627, 1.1672133800495619,  1.024313688004282,
                             1.0395775203689481,  0.86708809651190466, 0.92292792597910389};
+  const double crops[] = {0.67724360592732613, 0.65400047686464735, 0.99982923059529683,
+                          0.96322441312252582, 0.59266304834519634, 0.80803646296163967};
   for (uint64_t position = 0; position < 6; ++position) {
     const Augmentation drawn = draw_augmentation(2024, position, {true, 0.2, true});
     EXPECT_EQ(drawn.flip, flips[position]) << position;
     EXPECT_EQ(drawn.brightness, factors[position]) << position;
+    EXPECT_EQ(drawn.crop, crops[position]) << position;
   }
 }
 
 TEST(DrawAugmentation, FlipsHalfAndSpreadsBrightnessEvenlyAndIndependently) {
   constexpr int kDraws = 20'000;
-  int flips = 0, below = 0, both = 0;
+  int flips = 0, below = 0, both = 0, first = 0, first_and_below = 0;
   double sum = 0, least = 2, most = 0;
   for (uint64_t position = 0; position < kDraws; ++position) {
     const Augmentation drawn = draw_augmentation(7, position, {true, 0.2, true});
     flips += drawn.flip;
     below += drawn.brightness < 0.9;
     both += drawn.flip && drawn.brightness < 0.9;
+    first += *drawn.crop < 0.25;
+    first_and_below += *drawn.crop < 0.25 && drawn.brightness < 0.9;
     sum += drawn.brightness;
     least = std::min(least, drawn.brightness);
     most = std::max(most, drawn.brightness);
@@ -113,6 +118,8 @@ TEST(DrawAugmentation, FlipsHalfAndSpreadsBrightnessEvenlyAndIndependently) {
   EXPECT_NEAR(flips, kDraws / 2, 300);  // four standard deviations
   EXPECT_NEAR(below, kDraws / 4, 260);
   EXPECT_NEAR(both, kDraws / 8, 200);
+  EXPECT_NEAR(first, kDraws / 4, 260);
+  EXPECT_NEAR(first_and_below, kDraws / 16, 150);
   EXPECT_NEAR(sum / kDraws, 1.0, 0.004);
   EXPECT_GE(least, 0.8);
   EXPECT_LT(least, 0.801);
