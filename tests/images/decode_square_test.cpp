@@ -182,6 +182,10 @@ TEST(DecodeSquare, TurnsTheEightOrientationsUpright) {
   // A window at the upright picture's beginning; a mirrored file has it at its other end.
   EXPECT_EQ(turned(1, {.crop = 0.0}).rgb[0], scene(8, 12).rgb[0]);
   EXPECT_EQ(turned(4, {.crop = 0.0}).rgb[0], scene(8, 12).rgb[3 * 8 * 11]);
+  const auto wide = [](int orientation) { return place(12, 8, orientation, {.side = 8}, {.crop = 0.0}).left; };
+  EXPECT_EQ(wide(1), 0);
+  EXPECT_EQ(wide(2), 4);
+  EXPECT_EQ(wide(8), 4);
   EXPECT_EQ(turned(1, {.flip = true, .crop = 0.99}).rgb[0], scene(8, 12).rgb[3 * (8 * 4 + 7)]);
 }
 

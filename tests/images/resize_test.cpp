@@ -147,6 +147,15 @@ TEST(Taps, AddUpToOneAndStayInsideTheirPart) {
   }
 }
 
+TEST(Taps, HaveTheWeightsOfTheirFilters) {
+  const Taps area = make_taps(3, {0, 3}, 2, Filter::kArea);  // one and a half each
+  EXPECT_EQ(area.weights, (std::vector<int16_t>{10923, 5461, 0, 0, 5461, 10923}));
+  const Taps bilinear = make_taps(2, {0, 2}, 4, Filter::kBilinear);  // at -0.25, 0.25, 0.75 and 1.25 of the two
+  EXPECT_EQ(bilinear.weights, (std::vector<int16_t>{16384, 0, 12288, 4096, 4096, 12288, 0, 16384}));
+  const Taps lanczos = make_taps(8, {0, 8}, 8, Filter::kLanczos);
+  for (int t = 0; t < 8; ++t) EXPECT_EQ(lanczos.weights_of(t)[t - lanczos.first[static_cast<size_t>(t)]], Taps::kOne);
+}
+
 TEST(Kernels, TurnRowsToColumnsAndBack) {
   std::vector<int16_t> rows(kStrip * 40), columns(kStrip * 24), back(kStrip * 40, -1);
   std::iota(rows.begin(), rows.end(), 0);
