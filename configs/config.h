@@ -12,7 +12,8 @@ enum class Shuffle { kFull, kWindow, kNone };
 enum class Balance { kNone, kLabel };
 enum class HeadCheck { kAlways, kAuto, kNever };
 enum class Condition { kNone, kFile, kOutline };
-enum class Fit { kCrop, kPad };
+enum class Fit { kCrop, kRandom, kPad, kStretch };
+enum class Resample { kArea, kBilinear, kLanczos };
 enum class Kind { kDiffusion, kPix2pix };
 enum class Precision { kAuto, kFloat32, kBfloat16, kFloat16 };
 enum class Device { kAuto, kCpu, kCuda };
@@ -28,10 +29,11 @@ struct DataConfig {
   bool accept_list = false;      ///< go on with a list that is not the run's
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;
-  Balance balance = Balance::kNone;  ///< equal shares for the labels, however many rows they have
-  double held_out = 0.0;             ///< share of groups kept out of training, for the held-out loss
-  int image_size = 64;               ///< edge of the square that is delivered, pixels
-  Fit fit = Fit::kCrop;              ///< cut the centre, or pad with white
+  Balance balance = Balance::kNone;         ///< equal shares for the labels, however many rows they have
+  double held_out = 0.0;                    ///< share of groups kept out of training, for the held-out loss
+  int image_size = 64;                      ///< edge of the square that is delivered, pixels
+  Fit fit = Fit::kCrop;                     ///< cut the centre or anywhere, pad with white, or stretch
+  Resample resample = Resample::kBilinear;  ///< filter of the resize
   Condition condition = Condition::kNone;
   bool flip = true;                       ///< mirror half of the images
   double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]

@@ -42,7 +42,11 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         Number{0, 0.9});
   visit(Setting{"data.image_size", "pixels", "edge of the square that the network sees"}, data.image_size,
         Integer{8, 1024});
-  visit(Setting{"data.fit", "", "cut the centre to a square, or pad with white"}, data.fit, choice<Fit>("crop", "pad"));
+  visit(Setting{"data.fit", "", "cut the centre to a square, cut anywhere, pad with white, or stretch"}, data.fit,
+        choice<Fit>("crop", "random", "pad", "stretch"));
+  visit(Setting{"data.resample", "",
+                "filter of the resize, antialiased: the mean of what a pixel covers, softer, or sharpest"},
+        data.resample, choice<Resample>("area", "bilinear", "lanczos"));
   visit(Setting{"data.condition", "", "input image: none, the list's condition_url, or the image's own outline"},
         data.condition, choice<Condition>("none", "file", "outline"));
   visit(Setting{"data.flip", "", "mirror half of the images"}, data.flip, Boolean{});

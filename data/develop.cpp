@@ -1,8 +1,6 @@
 #include "data/develop.h"
 
 #include <algorithm>
-#include <utility>
-#include <variant>
 
 #include "base/files.h"
 #include "images/decode.h"
@@ -22,24 +20,47 @@ Fault fault_of(DecodeFault fault) {
   return Fault::kNotAnImage;
 }
 
-/// The picture as a square, or why not; `prefix` tells the condition's failures from the image's.
-std::variant<Image, Failure> square(const Recipe& recipe, std::span<const std::byte> bytes, const char* prefix) {
-  auto decoded = decode(bytes, recipe.side);
-  if (const auto* failure = std::get_if<DecodeFailure>(&decoded)) {
-    return Failure{.fault = fault_of(failure->fault), .detail = prefix + failure->detail};
+/// What was wrong with a file, if anything; `prefix` tells the condition's failures from the image's.
+std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, const char* prefix) {
+  if (!failure) return std::nullopt;
+  return Failure{.fault = fault_of(failure->fault), .detail = prefix + failure->detail};
+}
+
+SquareFit square_fit(Fit fit) {
+  switch (fit) {
+    case Fit::kCrop:
+    case Fit::kRandom:
+      return SquareFit::kCrop;
+    case Fit::kPad:
+      return SquareFit::kPad;
+    case Fit::kStretch:
+      return SquareFit::kStretch;
   }
-  return fit_square(std::get<Image>(decoded), recipe.side, recipe.fit);
+  return SquareFit::kCrop;
+}
+
+Filter filter_of(Resample resample) {
+  switch (resample) {
+    case Resample::kArea:
+      return Filter::kArea;
+    case Resample::kBilinear:
+      return Filter::kBilinear;
+    case Resample::kLanczos:
+      return Filter::kLanczos;
+  }
+  return Filter::kArea;
 }
 
 }  // namespace
 
 Recipe recipe_of(const Config& config, bool augment) {
-  return {.seed = config.data_seed(),
-          .side = config.data.image_size,
-          .fit = config.data.fit == Fit::kCrop ? SquareFit::kCrop : SquareFit::kPad,
-          .condition = config.data.condition,
-          .flip = augment && config.data.flip,
-          .brightness = augment ? config.data.brightness : 0};
+  const DataConfig& data = config.data;
+  Recipe recipe{.seed = config.data_seed(),
+                .framing = {.side = data.image_size, .fit = square_fit(data.fit), .filter = filter_of(data.resample)},
+                .augmenting = {},
+                .condition = data.condition};
+  if (augment) recipe.augmenting = {.flip = data.flip, .brightness = data.brightness, .crop = data.fit == Fit::kRandom};
+  return recipe;
 }
 
 int condition_channels(Condition condition) {
@@ -58,19 +79,15 @@ std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Ne
   if (negative.sha256 && sha256_hex(negative.image) != *negative.sha256) {
     return Failure{.fault = Fault::kChecksum, .detail = "the bytes are not those that the list's sha256 names"};
   }
-  auto image = square(recipe, negative.image, "");
-  if (auto* failure = std::get_if<Failure>(&image)) return std::move(*failure);
-  const Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.flip, recipe.brightness);
-  Image& pixels = std::get<Image>(image);
-  augment(pixels, augmentation);
-  to_planes(pixels, slot.image);
+  Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);
+  if (auto failure = failure_of(decode_square(negative.image, recipe.framing, augmentation, slot.image), ""))
+    return failure;
   if (recipe.condition == Condition::kOutline) {
-    std::ranges::copy(outline(pixels).pixels, slot.condition.begin());
+    const int side = recipe.framing.side;
+    std::ranges::copy(outline(from_planes(slot.image, side, side)).pixels, slot.condition.begin());
   } else if (recipe.condition == Condition::kFile) {
-    auto condition = square(recipe, negative.condition, "condition: ");
-    if (auto* failure = std::get_if<Failure>(&condition)) return std::move(*failure);
-    augment(std::get<Image>(condition), {.flip = augmentation.flip, .brightness = 1.0});
-    to_planes(std::get<Image>(condition), slot.condition);
+    augmentation.brightness = 1.0;
+    return failure_of(decode_square(negative.condition, recipe.framing, augmentation, slot.condition), "condition: ");
   }
   return std::nullopt;
 }

@@ -15,14 +15,12 @@ namespace atelier {
 /// How fetched bytes become pixels; the same for a whole stream.
 struct Recipe {
   uint64_t seed = 0;
-  int side = 0;
-  SquareFit fit = SquareFit::kCrop;
+  Framing framing;
+  Augmenting augmenting;
   Condition condition = Condition::kNone;
-  bool flip = false;
-  double brightness = 0;
 };
 
-/// The recipe of a run; without `augment` neither flip nor brightness.
+/// The recipe of a run; without `augment` nothing is drawn at random.
 Recipe recipe_of(const Config& config, bool augment);
 
 /// Channels of a condition image: 0 none, 1 outline, 3 file.

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <stdexcept>
 #include <utility>
 
 #include "images/formats.h"
 #include "images/opencv.h"
+#include "images/resize.h"
 
 namespace atelier {
 namespace {
@@ -17,8 +19,10 @@ bool has_at(std::span<const std::byte> bytes, size_t offset, std::string_view si
                     [](char letter, std::byte byte) { return static_cast<std::byte>(letter) == byte; });
 }
 
+bool is_jpeg(std::span<const std::byte> bytes) { return has_at(bytes, 0, "\xff\xd8\xff"); }
+
 Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
-  if (has_at(bytes, 0, "\xff\xd8\xff")) return read_jpeg(bytes, min_side, max_pixels);
+  if (is_jpeg(bytes)) return read_jpeg(bytes, min_side, max_pixels);
   if (has_at(bytes, 0, "\x89PNG\r\n\x1a\n")) return read_png(bytes, max_pixels);
   if (has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP")) return read_webp(bytes, max_pixels);
   return DecodeFailure{DecodeFault::kNotAnImage, bytes.empty() ? "an empty file" : "neither JPEG, PNG nor WebP"};
@@ -57,6 +61,20 @@ std::variant<Image, DecodeFailure> decode(std::span<const std::byte> bytes, int 
   Reading reading = read(bytes, min_side, max_pixels);
   if (auto* failure = std::get_if<DecodeFailure>(&reading)) return std::move(*failure);
   return upright(std::get<Stored>(std::move(reading)));
+}
+
+std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, const Framing& framing,
+                                           const Augmentation& augmentation, std::span<uint8_t> planes,
+                                           int64_t max_pixels) {
+  const auto side = static_cast<size_t>(std::max(framing.side, 0));
+  if (side < 1 || planes.size() != 3 * side * side)
+    throw std::invalid_argument("decode_square needs 3 * side * side bytes");
+  if (is_jpeg(bytes)) return read_jpeg(bytes, framing, augmentation, planes, max_pixels);
+  Reading reading = read(bytes, 0, max_pixels);
+  if (auto* failure = std::get_if<DecodeFailure>(&reading)) return std::move(*failure);
+  const auto& [image, orientation] = std::get<Stored>(reading);
+  resize(image, place(image.width, image.height, orientation, framing, augmentation), planes);
+  return std::nullopt;
 }
 
 std::optional<DecodeFailure> judge_size(std::string_view format, int64_t width, int64_t height, int64_t max_pixels) {

@@ -11,6 +11,7 @@
 #include "base/free_with.h"
 #include "images/decode.h"
 #include "images/image.h"
+#include "images/transform.h"
 
 /// What decode() is made of: one reader a file format, and what they share. Not for callers outside images/.
 namespace atelier {
@@ -24,6 +25,9 @@ using Reading = std::variant<Stored, DecodeFailure>;
 
 /// Each expects a file with its format's signature.
 Reading read_jpeg(std::span<const std::byte> bytes, int min_side, int64_t max_pixels);
+/// Straight to a square: see decode_square().
+std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const Framing& framing,
+                                       const Augmentation& augmentation, std::span<uint8_t> planes, int64_t max_pixels);
 Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels);
 Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels);
 

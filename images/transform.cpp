@@ -1,68 +1,27 @@
 #include "images/transform.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <cstddef>
-#include <opencv2/imgproc.hpp>
 #include <stdexcept>
 
 #include "base/random.h"
-#include "images/opencv.h"
-#include "images/shrink.h"
+#include "images/resize.h"
 
 namespace atelier {
-namespace {
 
-void resize(const cv::Mat& from, cv::Mat to) {
-  if (to.cols <= from.cols && to.rows <= from.rows) {
-    shrink(from, to);
-  } else {
-    cv::resize(from, to, to.size(), 0, 0, cv::INTER_LINEAR);
-  }
-}
-
-}  // namespace
-
-Image fit_square(const Image& image, int side, SquareFit fit) {
+Image fit_square(const Image& image, int side, SquareFit fit, Filter filter) {
   if (image.width < 1 || image.height < 1 || side < 1)
     throw std::invalid_argument("fit_square needs at least one pixel");
-  const cv::Mat from = as_mat(image);
-  Image result(side, side);
-  cv::Mat to = as_mat(result);
-  if (fit == SquareFit::kCrop) {
-    // Cut before scaling: what is thrown away need not be resampled.
-    const int edge = std::min(image.width, image.height);
-    resize(from(cv::Rect((image.width - edge) / 2, (image.height - edge) / 2, edge, edge)), to);
-  } else {
-    const double scale = static_cast<double>(side) / std::max(image.width, image.height);
-    const int width = std::max(1, static_cast<int>(std::lround(image.width * scale)));
-    const int height = std::max(1, static_cast<int>(std::lround(image.height * scale)));
-    resize(from, to(cv::Rect((side - width) / 2, (side - height) / 2, width, height)));
-  }
-  return result;
+  std::vector<uint8_t> planes(3 * static_cast<size_t>(side) * static_cast<size_t>(side));
+  resize(image, place(image.width, image.height, 1, {side, fit, filter}, {}), planes);
+  return from_planes(planes, side, side);
 }
 
-Augmentation draw_augmentation(uint64_t seed, uint64_t position, bool flip, double brightness) {
+Augmentation draw_augmentation(uint64_t seed, uint64_t position, const Augmenting& wanted) {
   Augmentation augmentation;
-  augmentation.flip = flip && random_uniform(seed, position, Purpose::kFlip) < 0.5;
-  augmentation.brightness = 1 + brightness * (2 * random_uniform(seed, position, Purpose::kBrightness) - 1);
+  augmentation.flip = wanted.flip && random_uniform(seed, position, Purpose::kFlip) < 0.5;
+  augmentation.brightness = 1 + wanted.brightness * (2 * random_uniform(seed, position, Purpose::kBrightness) - 1);
+  if (wanted.crop) augmentation.crop = random_uniform(seed, position, Purpose::kCrop);
   return augmentation;
-}
-
-void augment(Image& image, const Augmentation& augmentation) {
-  if (augmentation.flip) {
-    cv::Mat pixels = as_mat(image);
-    cv::flip(pixels, pixels, 1);
-  }
-  if (augmentation.brightness != 1.0) {
-    std::array<uint8_t, 256> table;
-    for (size_t value = 0; value < table.size(); ++value) {
-      const double scaled = std::round(static_cast<double>(value) * augmentation.brightness);
-      table[value] = static_cast<uint8_t>(std::clamp(scaled, 0.0, 255.0));
-    }
-    for (uint8_t& value : image.rgb) value = table[value];
-  }
 }
 
 void to_planes(const Image& image, std::span<uint8_t> out) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "images/image.h"
@@ -8,24 +9,46 @@
 /// Pixels to pixels. Pure functions, any number of threads at once.
 namespace atelier {
 
-enum class SquareFit { kCrop, kPad };
+enum class SquareFit {
+  kCrop,     ///< the shorter edge is scaled to the side, the longer one cut
+  kPad,      ///< the longer edge is scaled to the side, the rest is white, the picture centred
+  kStretch,  ///< both edges are scaled to the side
+};
 
-/// `image` as a square of `side` pixels, resampled by area when shrinking and bilinearly when growing.
-///   kCrop  the shorter edge is scaled to `side`, then the centre is cut
-///   kPad   the longer edge is scaled to `side`, the rest is white, centred
-Image fit_square(const Image& image, int side, SquareFit fit);
+/// How a picture is resampled. All are antialiased: when shrinking, each pixel counts all that it covers.
+enum class Filter {
+  kArea,      ///< the mean of what a pixel covers, parts of pixels included; bilinear when growing
+  kBilinear,  ///< a triangle of twice that width: softer; Pillow's BILINEAR
+  kLanczos,   ///< a windowed sinc of six times that width: sharpest, may ring at edges; Pillow's LANCZOS
+};
+
+/// How a picture becomes a square of `side` pixels.
+struct Framing {
+  int side = 0;
+  SquareFit fit = SquareFit::kCrop;
+  Filter filter = Filter::kBilinear;
+};
 
 /// What happens to one sample. A pure function of (seed, position).
 struct Augmentation {
-  bool flip = false;        ///< mirrored left to right
-  double brightness = 1.0;  ///< factor on every channel, rounded and clamped to 0..255
+  bool flip = false;           ///< mirrored left to right
+  double brightness = 1.0;     ///< factor on every channel, in steps of 1 / 65536; rounded and clamped to 0..255
+  std::optional<double> crop;  ///< where a crop lies, from 0 to below 1 along the longer edge; nothing: the centre
 };
 
-/// Draws from Purpose::kFlip and Purpose::kBrightness: mirrored with probability 1/2 when `flip`, brightness uniform in
-/// [1 - brightness, 1 + brightness). The two are independent of each other.
-Augmentation draw_augmentation(uint64_t seed, uint64_t position, bool flip, double brightness);
+/// What is drawn at random.
+struct Augmenting {
+  bool flip = false;
+  double brightness = 0;
+  bool crop = false;
+};
 
-void augment(Image& image, const Augmentation& augmentation);
+/// Draws from Purpose::kFlip, kBrightness and kCrop: mirrored with probability 1/2, brightness uniform in
+/// [1 - brightness, 1 + brightness), every crop equally likely. The three are independent of each other.
+Augmentation draw_augmentation(uint64_t seed, uint64_t position, const Augmenting& wanted);
+
+/// `image` as a square. Same arithmetic as decode_square(), but for pictures that are already there.
+Image fit_square(const Image& image, int side, SquareFit fit, Filter filter = Filter::kBilinear);
 
 /// The lines of a picture: where a designer would have drawn them. Same size as `image`.
 /// Canny (1986) on the square root of each channel's distance from white, lightly blurred, strongest response over the

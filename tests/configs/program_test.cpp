@@ -216,7 +216,7 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(completed({"configs-probe", "--data.shuffle", ""}), "full|window|none\n");
   EXPECT_EQ(completed({"configs-probe", "--quality", "b"}), "balanced\n");
   EXPECT_EQ(completed({"configs-probe", "--data.fit", "=", "p"}), "pad\n");
-  EXPECT_EQ(completed({"configs-probe", "--data.fit", "="}), "crop|pad\n");
+  EXPECT_EQ(completed({"configs-probe", "--data.fit", "="}), "crop|random|pad|stretch\n");
   EXPECT_EQ(completed({"configs-probe", "--data.flip", "t"}), "true\n");
   const std::string file = written("atelier a list.jsonl", "");
   EXPECT_EQ(completed({"configs-probe", "--list", file.substr(0, file.size() - 7)}), file + "\n");

@@ -76,7 +76,7 @@ TEST(Settings, HaveTheDefaultsThatUsersOfSuchATrainerKnow) {
 
 TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
-  [[maybe_unused]] const auto& [list, cache, verify, seed, shuffle, held_out, image_size, fit, condition, flip,
+  [[maybe_unused]] const auto& [list, cache, verify, seed, shuffle, held_out, image_size, fit, filter, condition, flip,
                                 brightness, max_image_size, ask_head, opt_out, agent, private_, connections, threads,
                                 memory, head, get, deadline, rate, outage] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
@@ -84,7 +84,7 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 24 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 25 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
@@ -246,17 +246,13 @@ TEST(Bytes, TakeBinaryUnitsAndRefuseOverflow) {
 }
 
 TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
-  const std::map<std::string, std::string> expected = {{"data.shuffle", "full|window|none"},
-                                                       {"data.fit", "crop|pad"},
-                                                       {"data.head", "always|auto|never"},
-                                                       {"data.condition", "none|file|outline"},
-                                                       {"model.kind", "diffusion|pix2pix"},
-                                                       {"train.resume", "auto|never|must"},
-                                                       {"train.device", "auto|cpu|cuda"},
-                                                       {"generate.device", "auto|cpu|cuda"},
-                                                       {"train.precision", "auto|float32|bfloat16|float16"},
-                                                       {"train.rate_schedule", "constant|cosine"},
-                                                       {"generate.quality", "fast|balanced|high"}};
+  const std::map<std::string, std::string> expected = {
+      {"data.shuffle", "full|window|none"},       {"data.fit", "crop|random|pad|stretch"},
+      {"data.resample", "area|bilinear|lanczos"}, {"data.head", "always|auto|never"},
+      {"data.condition", "none|file|outline"},    {"model.kind", "diffusion|pix2pix"},
+      {"train.resume", "auto|never|must"},        {"train.device", "auto|cpu|cuda"},
+      {"generate.device", "auto|cpu|cuda"},       {"train.precision", "auto|float32|bfloat16|float16"},
+      {"train.rate_schedule", "constant|cosine"}, {"generate.quality", "fast|balanced|high"}};
   std::map<std::string, std::string> found;
   for (const SettingInfo& setting : list_settings()) {
     if (setting.type.find('|') == std::string::npos) continue;
@@ -271,6 +267,7 @@ TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
   EXPECT_EQ(with("data.shuffle", "none").data.shuffle, Shuffle::kNone);
   EXPECT_EQ(with("data.condition", "file").data.condition, Condition::kFile);
   EXPECT_EQ(with("data.fit", "pad").data.fit, Fit::kPad);
+  EXPECT_EQ(with("data.resample", "lanczos").data.resample, Resample::kLanczos);
   EXPECT_EQ(with("model.kind", "pix2pix").model.kind, Kind::kPix2pix);
   EXPECT_EQ(with("train.resume", "must").train.resume, Resume::kMust);
   EXPECT_EQ(with("train.device", "cuda").train.device, Device::kCuda);

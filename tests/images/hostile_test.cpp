@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <gtest/gtest.h>
 #include <string>
 
@@ -20,6 +21,17 @@ DecodeFault fault_of(std::span<const std::byte> bytes) {
   EXPECT_NE(failure, nullptr) << "was decoded";
   EXPECT_TRUE(failure == nullptr || !failure->detail.empty());
   return failure ? failure->fault : DecodeFault{-1};
+}
+
+/// What decode_square() makes of `bytes`; a failed expectation when it writes beside its slot.
+std::optional<DecodeFailure> squared_failure(std::span<const std::byte> bytes) {
+  constexpr size_t kGuard = 64, kSlot = 3 * 8 * 8;
+  std::array<uint8_t, kSlot + 2 * kGuard> memory{};
+  auto failure = decode_square(bytes, {.side = 8}, {}, std::span(memory).subspan(kGuard, kSlot), 1 << 20);
+  const auto is_zero = [](uint8_t byte) { return byte == 0; };
+  EXPECT_TRUE(std::all_of(memory.begin(), memory.begin() + kGuard, is_zero));
+  EXPECT_TRUE(std::all_of(memory.end() - kGuard, memory.end(), is_zero));
+  return failure;
 }
 
 std::vector<std::byte> patched(std::vector<std::byte> bytes, size_t offset, const std::string& with) {
@@ -64,6 +76,8 @@ TEST_P(Damage, ACutAtAnyPlaceIsNoticed) {
   for (size_t length = 0; length < bytes.size(); ++length) {
     const DecodeFault fault = fault_of(std::span(bytes).first(length));
     EXPECT_EQ(fault, length < 12 ? fault : DecodeFault::kTruncated) << length << " of " << bytes.size() << " bytes";
+    const auto failure = squared_failure(std::span(bytes).first(length));
+    EXPECT_TRUE(failure && failure->fault == fault) << length << " of " << bytes.size() << " bytes";
   }
 }
 
@@ -82,6 +96,9 @@ TEST_P(Damage, AnyWrongByteIsSurvivedInSilence) {
         EXPECT_EQ(image->rgb.size(), static_cast<size_t>(image->width) * static_cast<size_t>(image->height) * 3);
       }
       EXPECT_TRUE(result == decode(damaged, 8, 1 << 20)) << "byte " << i << " ^ " << change;
+      const auto* failure = std::get_if<DecodeFailure>(&result);
+      EXPECT_EQ(squared_failure(damaged), failure ? std::optional(*failure) : std::nullopt)
+          << "byte " << i << " ^ " << change;
     }
   }
   EXPECT_LT(decoded, static_cast<int64_t>(3 * bytes.size()));

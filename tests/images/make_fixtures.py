@@ -60,6 +60,50 @@ def png(samples, colour_type, depth, interlaced=False):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+def area(pixels, width, height):
+    """Each target pixel the mean of what it covers; float64 [H, W, 3]."""
+
+    def cover(source, target):
+        edges = np.arange(target + 1) * source / target
+        low, high = np.arange(source), np.arange(source) + 1
+        return np.maximum(0, np.minimum(edges[1:, None], high) - np.maximum(edges[:-1, None], low)) * target / source
+
+    height_cover, width_cover = cover(pixels.shape[0], height), cover(pixels.shape[1], width)
+    return np.einsum("yh,xw,hwc->yxc", height_cover, width_cover, pixels.astype(np.float64))
+
+
+def resized():
+    """scene_FIT_FILTER.ppm: what Pillow's resize (for area: arithmetic) makes of a scene in 64 x 64."""
+    width, height, side = 150, 104, 64
+    random = np.random.default_rng(3)
+    octaves = [Image.fromarray((random.random((height >> k, width >> k, 3)) * 255).astype(np.uint8)) for k in range(2, 6)]
+    layers = [np.asarray(octave.resize((width, height), Image.BICUBIC), np.float64) for octave in octaves]
+    pixels = sum(layer * weight for layer, weight in zip(layers, (0.08, 0.16, 0.3, 0.46)))
+    scene = Image.fromarray(np.clip(pixels * 1.4 - 50, 0, 255).astype(np.uint8))
+    (FOLDER / "scene.jpg").write_bytes(saved(scene, format="JPEG", quality=92))
+    (FOLDER / "scene_progressive.jpg").write_bytes(saved(scene, format="JPEG", quality=92, progressive=True))
+    scene = Image.open(FOLDER / "scene.jpg")
+    (FOLDER / "scene.png").write_bytes(saved(scene, format="PNG"))
+
+    margin = (width - height) // 2
+    cut = scene.crop((margin, 0, margin + height, height))
+    padded_height = round(height * side / width)
+    for name, method in [("area", None), ("bilinear", Image.BILINEAR), ("lanczos", Image.LANCZOS)]:
+
+        def fit(image, columns, rows):
+            if method is None:
+                return np.floor(area(np.asarray(image), columns, rows) + 0.5).astype(np.uint8)
+            return np.asarray(image.resize((columns, rows), method))
+
+        padded = np.full((side, side, 3), 255, np.uint8)
+        top = (side - padded_height) // 2
+        padded[top : top + padded_height] = fit(scene, side, padded_height)
+        squares = {"crop": fit(cut, side, side), "stretch": fit(scene, side, side), "pad": padded}
+        for shape, square in squares.items():
+            ppm = b"P6\n%d %d\n255\n" % (side, side) + square.tobytes()
+            (FOLDER / f"scene_{shape}_{name}.ppm").write_bytes(ppm)
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
@@ -119,6 +163,7 @@ def main():
     keep("lossy_alpha.webp", lossy, on_white(np.asarray(Image.open(io.BytesIO(lossy)).convert("RGBA"))))
     keep("lossless.webp", saved(rgb, format="WEBP", lossless=True), colour)
     keep("lossless_alpha.webp", saved(rgba, format="WEBP", lossless=True, exact=True), on_white(np.asarray(rgba)))
+    resized()
     (FOLDER / "animated.webp").write_bytes(saved(rgb, format="WEBP", save_all=True, append_images=[ImageOps.mirror(rgb)]))
 
 

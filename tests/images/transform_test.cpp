@@ -32,7 +32,7 @@ TEST(FitSquare, CropShrinksTheCentreByArea) {
                                      9, 30, 40, 70, 80, 9,  //
                                      9, 0,  0,  8,  8,  9,  //
                                      9, 0,  4,  8,  12, 9});
-  const Image square = fit_square(image, 2, SquareFit::kCrop);
+  const Image square = fit_square(image, 2, SquareFit::kCrop, Filter::kArea);
   EXPECT_EQ(reds(square), (std::vector<int>{25, 65, 1, 9}));
   EXPECT_EQ(square.rgb[1], 230);
   EXPECT_EQ(square.rgb[2], 7);
@@ -40,21 +40,23 @@ TEST(FitSquare, CropShrinksTheCentreByArea) {
 
 TEST(FitSquare, CountsThePartsOfPixels) {
   // 3 to 2: each target pixel covers one and a half each way.
-  EXPECT_EQ(reds(fit_square(picture(3, 3, {90, 0, 9, 0, 180, 0, 0, 0, 0}), 2, SquareFit::kCrop)),
+  EXPECT_EQ(reds(fit_square(picture(3, 3, {90, 0, 9, 0, 180, 0, 0, 0, 0}), 2, SquareFit::kCrop, Filter::kArea)),
             (std::vector<int>{60, 24, 20, 20}));
   for (const int edge : {65, 100, 127, 999, 4096}) {
-    EXPECT_EQ(fit_square(Image(edge, edge, 255), 64, SquareFit::kCrop), Image(64, 64, 255)) << edge;
-    EXPECT_EQ(fit_square(Image(edge, edge, 77), 64, SquareFit::kCrop), Image(64, 64, 77)) << edge;
+    EXPECT_EQ(fit_square(Image(edge, edge, 255), 64, SquareFit::kCrop, Filter::kArea), Image(64, 64, 255)) << edge;
+    EXPECT_EQ(fit_square(Image(edge, edge, 77), 64, SquareFit::kCrop, Filter::kArea), Image(64, 64, 77)) << edge;
   }
 }
 
 TEST(FitSquare, RoundsMeansToTheNearest) {
-  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 2, 3, 1}), 1, SquareFit::kCrop)), (std::vector<int>{2}));  // 1.75
-  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 1, 2, 1}), 1, SquareFit::kCrop)), (std::vector<int>{1}));  // 1.25
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 2, 3, 1}), 1, SquareFit::kCrop, Filter::kArea)),
+            (std::vector<int>{2}));  // 1.75
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 1, 2, 1}), 1, SquareFit::kCrop, Filter::kArea)),
+            (std::vector<int>{1}));  // 1.25
 }
 
 TEST(FitSquare, CropOfAnUprightPictureCutsTopAndBottom) {
-  EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, SquareFit::kCrop)),
+  EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, SquareFit::kCrop, Filter::kArea)),
             (std::vector<int>{10, 20, 30, 40}));
 }
 
@@ -63,8 +65,8 @@ TEST(FitSquare, PadShrinksTheWholeAndCentresItOnWhite) {
                               {10, 20, 50, 60,  //
                                30, 40, 70, 80});
   // 4 x 2 becomes 2 x 1, in a square of 2: no row above, one of white below.
-  EXPECT_EQ(reds(fit_square(image, 2, SquareFit::kPad)), (std::vector<int>{25, 65, 255, 255}));
-  EXPECT_EQ(reds(fit_square(image, 4, SquareFit::kPad)),
+  EXPECT_EQ(reds(fit_square(image, 2, SquareFit::kPad, Filter::kArea)), (std::vector<int>{25, 65, 255, 255}));
+  EXPECT_EQ(reds(fit_square(image, 4, SquareFit::kPad, Filter::kArea)),
             (std::vector<int>{255, 255, 255, 255, 10, 20, 50, 60, 30, 40, 70, 80, 255, 255, 255, 255}));
 }
 
@@ -83,46 +85,32 @@ TEST(FitSquare, KeepsThinPicturesAndRefusesNothing) {
   EXPECT_THROW(fit_square(Image(2, 2), 0, SquareFit::kCrop), std::invalid_argument);
 }
 
-TEST(Augment, MirrorsLeftToRightAndTwiceIsNothing) {
-  const Image original = picture(3, 2, {1, 2, 3, 4, 5, 6});
-  Image image = original;
-  augment(image, {.flip = true});
-  EXPECT_EQ(reds(image), (std::vector<int>{3, 2, 1, 6, 5, 4}));
-  augment(image, {.flip = true});
-  EXPECT_EQ(image, original);
-}
-
-TEST(Augment, BrightnessIsRoundedAndClamped) {
-  Image image = picture(5, 1, {0, 3, 100, 212, 255});
-  augment(image, {.brightness = 1.2});
-  EXPECT_EQ(reds(image), (std::vector<int>{0, 4, 120, 254, 255}));  // 3.6 and 254.4
-  EXPECT_EQ(image.rgb[2], 8);                                       // 8.4
-  image = picture(2, 1, {1, 255});
-  augment(image, {.brightness = 0.5});
-  EXPECT_EQ(reds(image), (std::vector<int>{1, 128}));  // 0.5 and 127.5 go up
-}
-
 TEST(DrawAugmentation, IsPinnedForEver) {
   // Part of stream version 1: runs that were saved depend on it.
   const bool flips[] = {false, false, true, false, true, false};
   const double factors[] = {0.93352581169637627, 1.1672133800495619,  1.024313688004282,
                             1.0395775203689481,  0.86708809651190466, 0.92292792597910389};
+  const double crops[] = {0.67724360592732613, 0.65400047686464735, 0.99982923059529683,
+                          0.96322441312252582, 0.59266304834519634, 0.80803646296163967};
   for (uint64_t position = 0; position < 6; ++position) {
-    const Augmentation drawn = draw_augmentation(2024, position, true, 0.2);
+    const Augmentation drawn = draw_augmentation(2024, position, {true, 0.2, true});
     EXPECT_EQ(drawn.flip, flips[position]) << position;
     EXPECT_EQ(drawn.brightness, factors[position]) << position;
+    EXPECT_EQ(drawn.crop, crops[position]) << position;
   }
 }
 
 TEST(DrawAugmentation, FlipsHalfAndSpreadsBrightnessEvenlyAndIndependently) {
   constexpr int kDraws = 20'000;
-  int flips = 0, below = 0, both = 0;
+  int flips = 0, below = 0, both = 0, first = 0, first_and_below = 0;
   double sum = 0, least = 2, most = 0;
   for (uint64_t position = 0; position < kDraws; ++position) {
-    const Augmentation drawn = draw_augmentation(7, position, true, 0.2);
+    const Augmentation drawn = draw_augmentation(7, position, {true, 0.2, true});
     flips += drawn.flip;
     below += drawn.brightness < 0.9;
     both += drawn.flip && drawn.brightness < 0.9;
+    first += *drawn.crop < 0.25;
+    first_and_below += *drawn.crop < 0.25 && drawn.brightness < 0.9;
     sum += drawn.brightness;
     least = std::min(least, drawn.brightness);
     most = std::max(most, drawn.brightness);
@@ -130,6 +118,8 @@ TEST(DrawAugmentation, FlipsHalfAndSpreadsBrightnessEvenlyAndIndependently) {
   EXPECT_NEAR(flips, kDraws / 2, 300);  // four standard deviations
   EXPECT_NEAR(below, kDraws / 4, 260);
   EXPECT_NEAR(both, kDraws / 8, 200);
+  EXPECT_NEAR(first, kDraws / 4, 260);
+  EXPECT_NEAR(first_and_below, kDraws / 16, 150);
   EXPECT_NEAR(sum / kDraws, 1.0, 0.004);
   EXPECT_GE(least, 0.8);
   EXPECT_LT(least, 0.801);
@@ -139,8 +129,8 @@ TEST(DrawAugmentation, FlipsHalfAndSpreadsBrightnessEvenlyAndIndependently) {
 
 TEST(DrawAugmentation, DoesNothingWhenNothingIsWanted) {
   for (uint64_t position = 0; position < 64; ++position) {
-    const Augmentation drawn = draw_augmentation(7, position, false, 0);
-    EXPECT_FALSE(drawn.flip);
+    const Augmentation drawn = draw_augmentation(7, position, {});
+    EXPECT_FALSE(drawn.flip || drawn.crop);
     EXPECT_EQ(drawn.brightness, 1.0);
   }
 }
