@@ -32,8 +32,8 @@ enum class Purpose : uint32_t {
   kVariation = 11,    ///< seeds of the second and later variations of a request
   kHeldOut = 12,      ///< which groups are held out of training
   kRetry = 13,        ///< jitter of a back-off; moves no sample
-  kStratum = 14,      ///< seeds of the orders of strata after the first, and of lists that took another's place
-  kCrop = 15,         ///< which part of an image is kept
+  kCrop = 14,         ///< which part of an image is kept
+  kStratum = 15,      ///< seeds of the orders of strata after the first, and of lists that took another's place
   kDegrade = 16,      ///< which degradations a sample gets, and how strong
   kGrain = 17,        ///< noise of a degraded sample, a normal number a value
 };

@@ -37,6 +37,10 @@ struct DataConfig {
   Condition condition = Condition::kNone;
   bool flip = true;                       ///< mirror half of the images
   double brightness = 0.2;                ///< factor drawn from [1 - b, 1 + b]
+  double noise = 0;                       ///< share of input images that are degraded by noise,
+  double blur = 0;                        ///< by defocus,
+  double shake = 0;                       ///< by a shaking hand,
+  double motion = 0;                      ///< by motion
   uint64_t max_image_size = 10'485'760;   ///< bytes of one encoded image
   HeadCheck head = HeadCheck::kAlways;    ///< ask for an image's size before its bytes
   bool respect_opt_out = true;            ///< leave out what its server asks not to be used (X-Robots-Tag)

@@ -51,6 +51,11 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.condition, choice<Condition>("none", "file", "outline"));
   visit(Setting{"data.flip", "", "mirror half of the images"}, data.flip, Boolean{});
   visit(Setting{"data.brightness", "", "brightness changes by up to this share"}, data.brightness, Number{0, 0.9});
+  visit(Setting{"data.noise", "", "share of input images (condition, or image where there is none) with noise"},
+        data.noise, Number{0, 1});
+  visit(Setting{"data.blur", "", "share of them that are out of focus"}, data.blur, Number{0, 1});
+  visit(Setting{"data.shake", "", "share of them with a shaking hand"}, data.shake, Number{0, 1});
+  visit(Setting{"data.motion", "", "share of them with motion"}, data.motion, Number{0, 1});
   visit(Setting{"data.max_image_size", "bytes", "largest encoded image that is fetched", "MAX_IMAGE_SIZE"},
         data.max_image_size, Bytes{1, uint64_t{1} << 30});
   visit(Setting{"data.head", "", "ask for the size first: always, of hosts that do not tell it with GET, or never"},

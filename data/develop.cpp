@@ -1,6 +1,7 @@
 #include "data/develop.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/files.h"
 #include "images/decode.h"
@@ -58,8 +59,11 @@ Recipe recipe_of(const Config& config, bool augment) {
   Recipe recipe{.seed = config.data_seed(),
                 .framing = {.side = data.image_size, .fit = square_fit(data.fit), .filter = filter_of(data.resample)},
                 .augmenting = {},
+                .degrading = {},
                 .condition = data.condition};
-  if (augment) recipe.augmenting = {.flip = data.flip, .brightness = data.brightness, .crop = data.fit == Fit::kRandom};
+  if (!augment) return recipe;
+  recipe.augmenting = {.flip = data.flip, .brightness = data.brightness, .crop = data.fit == Fit::kRandom};
+  recipe.degrading = {.noise = data.noise, .blur = data.blur, .shake = data.shake, .motion = data.motion};
   return recipe;
 }
 
@@ -82,12 +86,28 @@ std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Ne
   Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);
   if (auto failure = failure_of(decode_square(negative.image, recipe.framing, augmentation, slot.image), ""))
     return failure;
-  if (recipe.condition == Condition::kOutline) {
-    const int side = recipe.framing.side;
-    std::ranges::copy(outline(from_planes(slot.image, side, side)).pixels, slot.condition.begin());
-  } else if (recipe.condition == Condition::kFile) {
-    augmentation.brightness = 1.0;
-    return failure_of(decode_square(negative.condition, recipe.framing, augmentation, slot.condition), "condition: ");
+  const int side = recipe.framing.side;
+  const Degradation degradation = draw_degradation(recipe.seed, position, recipe.degrading);
+  const auto degraded = [&](std::span<uint8_t> planes) {
+    degrade(planes, side, degradation, recipe.seed, position);
+    return planes;
+  };
+  switch (recipe.condition) {
+    case Condition::kNone:
+      degraded(slot.image);
+      break;
+    case Condition::kOutline: {
+      std::vector<uint8_t> picture(slot.image.begin(), slot.image.end());
+      std::ranges::copy(outline(from_planes(degraded(picture), side, side)).pixels, slot.condition.begin());
+      break;
+    }
+    case Condition::kFile:
+      augmentation.brightness = 1.0;
+      if (auto failure = failure_of(decode_square(negative.condition, recipe.framing, augmentation, slot.condition),
+                                    "condition: "))
+        return failure;
+      degraded(slot.condition);
+      break;
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 
 #include "configs/config.h"
 #include "data/failure.h"
+#include "images/degrade.h"
 #include "images/transform.h"
 
 namespace atelier {
@@ -17,6 +18,7 @@ struct Recipe {
   uint64_t seed = 0;
   Framing framing;
   Augmenting augmenting;
+  DegradationChances degrading;
   Condition condition = Condition::kNone;
 };
 
@@ -40,7 +42,9 @@ struct Slot {
 };
 
 /// Checks, decodes, fits and augments one sample into its slot: a pure function of (recipe, position, bytes). The
-/// condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels.
+/// condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels. What is
+/// degraded is what a network is given, not what it shall make of it: the condition file, or the picture that the
+/// outline is taken from; the image itself only where there is no condition.
 ///   returns  nothing, or what was wrong with the bytes; then the slot's contents are undefined
 ///   threads  any number at once; keeps nothing
 std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot);

@@ -70,6 +70,28 @@ TEST(Develop, KeepsTheBrightnessOfTheCondition) {
   EXPECT_EQ(changed.condition, plain.condition);
 }
 
+TEST(Develop, DegradesWhatTheNetworkIsGivenAndNotWhatItShallMake) {
+  Config config = cutting_anywhere();
+  config.data.fit = Fit::kStretch;
+  const auto all = [](Config changed) {
+    changed.data.noise = changed.data.blur = changed.data.shake = changed.data.motion = 1;
+    return changed;
+  };
+  const auto plain = developed(config, true, 3), degraded = developed(all(config), true, 3);
+  EXPECT_EQ(degraded.image, plain.image);
+  EXPECT_NE(degraded.condition, plain.condition);
+  EXPECT_EQ(developed(all(config), true, 3).condition, degraded.condition);
+  EXPECT_NE(developed(all(config), true, 4).condition, degraded.condition);
+  EXPECT_EQ(developed(all(config), false, 3).condition, developed(config, false, 3).condition);
+
+  config.data.condition = Condition::kOutline;
+  EXPECT_EQ(developed(all(config), true, 3).image, developed(config, true, 3).image);
+  EXPECT_NE(developed(all(config), true, 3).condition, developed(config, true, 3).condition);
+
+  config.data.condition = Condition::kNone;
+  EXPECT_NE(developed(all(config), true, 3).image, developed(config, true, 3).image);
+}
+
 TEST(Develop, TakesEachFitAndFilter) {
   Config config = cutting_anywhere();
   std::set<std::string> results;
