@@ -24,7 +24,9 @@ inline constexpr auto kDevices = choice<Device>("auto", "cpu", "cuda");
 template <class AnyConfig, class Visit>
 void each_data_setting(AnyConfig& config, Visit&& visit) {
   auto& data = config.data;
-  visit(Setting{"data.list", "", "list of images (txt, csv, tsv, jsonl), a folder made by pack, or a .mix of such"},
+  visit(Setting{"data.list", "",
+                "list of images (txt, csv, tsv, jsonl), folder of images or of pack, tars as {000..012}.tar, or a .mix "
+                "of such"},
         data.list, Text{});
   visit(Setting{"data.cache", "", "folder that keeps what has been fetched, for later passes; empty: none"}, data.cache,
         Text{});

@@ -16,7 +16,7 @@ namespace atelier {
 namespace {
 
 constexpr std::string_view kFormat = "atelier tar index 1";
-constexpr size_t kLongestHead = 65'536;
+constexpr size_t kHashBytes = 64;  // hexadecimal
 
 }  // namespace
 
@@ -38,15 +38,16 @@ std::string to_text(const Whole& tar, const TarSamples& samples) {
                             {"unreadable", samples.unreadable},
                             {"example", samples.example},
                             {"sha256", sha256_hex(samples.rows)}};
-  return head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" + samples.rows;
+  const std::string body = head.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n" + samples.rows;
+  return sha256_hex(body) + "\n" + body;
 }
 
 std::optional<TarIndex> open_tar_index(const std::filesystem::path& file, const Whole& tar, std::string* rows) try {
   const MappedFile memory(file);
-  const std::string_view text = memory.text();
-  const size_t line = text.substr(0, kLongestHead).find('\n');
-  if (line == std::string_view::npos) return std::nullopt;
-  const auto head = nlohmann::json::parse(text.substr(0, line));
+  const std::string_view text = memory.text(), hash = text.substr(0, kHashBytes), body = text.substr(kHashBytes + 1);
+  if (text[kHashBytes] != '\n' || sha256_hex(body) != hash) return std::nullopt;
+  const size_t line = body.find('\n');
+  const auto head = nlohmann::json::parse(body.substr(0, line));
   const Whole then{.bytes = head.at("bytes"), .version = head.at("version")};
   if (head.at("format") != kFormat || !(then == tar)) return std::nullopt;
   TarIndex index{.tar = then,
@@ -55,8 +56,7 @@ std::optional<TarIndex> open_tar_index(const std::filesystem::path& file, const 
                  .unreadable = head.at("unreadable"),
                  .example = head.at("example"),
                  .sha256 = head.at("sha256")};
-  if (sha256_hex(text.substr(line + 1)) != index.sha256) return std::nullopt;
-  if (rows != nullptr) *rows = text.substr(line + 1);
+  if (rows != nullptr) *rows = body.substr(line + 1);
   return index;
 } catch (const std::exception&) {
   return std::nullopt;  // whatever is wrong with it, it is made again

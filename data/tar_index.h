@@ -11,7 +11,7 @@
 /// The samples of one tar, kept in a file so that its headers are read only once. docs/tar-index.md has the format.
 namespace atelier {
 
-/// The first line of an index.
+/// The head of an index.
 struct TarIndex {
   Whole tar;  ///< as it was when the index was made
   uint64_t samples = 0, without_image = 0, unreadable = 0;
