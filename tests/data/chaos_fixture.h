@@ -14,6 +14,7 @@
 #include "data/http.h"
 #include "tests/data/stream_fixture.h"
 #include "tests/support/chaos_server.h"
+#include "tests/support/killed_program.h"
 
 namespace atelier::test {
 
@@ -103,6 +104,7 @@ class ChaosTest : public StreamTest {
     Config config = config_;
     config.data.list = (folder_ / "calm.jsonl").string();
     config.data.shuffle = Shuffle::kNone;
+    config.train.batch_size = static_cast<int64_t>(count);
     Stream stream(config, plan_stream(config, std::make_shared<Manifest>(config.data.list)), source());
     std::vector<Sample> samples = take(stream, count);
     for (Sample& sample : samples) sample.entry = rows.at(static_cast<size_t>(sample.position));
@@ -123,6 +125,24 @@ class ChaosTest : public StreamTest {
     std::string text;
     for (const auto& [row, found] : verdicts.all()) text += line(row, found.position, found.url, found.fault);
     return text;
+  }
+
+  /// The first `count` lines of `atelier-data stream LIST --dump ... --start START`, which is killed once they are
+  /// there.
+  std::string dump_and_kill(int start, int count, const std::string& flag) const {
+    std::vector<std::string> words = {std::string(ATELIER_BIN_DIR) + "/atelier-data",
+                                      "stream",
+                                      config_.data.list,
+                                      "--dump=100000",
+                                      fmt::format("--start={}", start),
+                                      fmt::format("--seed={}", config_.seed),
+                                      fmt::format("--data.image_size={}", config_.data.image_size),
+                                      fmt::format("--data.max_image_size={}", config_.data.max_image_size),
+                                      fmt::format("--data.sample_deadline={}", config_.data.sample_deadline),
+                                      "--data.max_failure_rate=1",
+                                      "--data.allow_private=true",
+                                      flag};
+    return first_lines_of(std::move(words), count);
   }
 
   std::unique_ptr<ChaosServer> web_;

@@ -1,5 +1,6 @@
 #include "tests/support/chaos_server.h"
 
+#include <algorithm>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -17,12 +18,12 @@ std::string path_of(uint64_t row) { return std::string("/").append(std::to_strin
 /// The kinds of `rows` rows.
 std::vector<const Misbehaviour*> deal(uint64_t seed, uint64_t rows, const std::vector<const Misbehaviour*>& kinds) {
   std::mt19937_64 random(seed);  // the same numbers everywhere, unlike those of the standard's distributions
-  std::vector<const Misbehaviour*> dealt(rows, misbehaviours({Needs::kNothing}).front());
+  const std::vector<const Misbehaviour*> harmless = misbehaviours({Needs::kNothing});
+  std::vector<const Misbehaviour*> dealt(rows, harmless.front());
   if (kinds.empty()) return dealt;
-  for (uint64_t row = 0; row < rows; ++row) {
-    if (row < kinds.size()) dealt[row] = kinds[row];
-    if (row >= kinds.size() && random() % 2 == 0) dealt[row] = kinds[random() % kinds.size()];
-  }
+  std::ranges::copy_n(kinds.begin(), static_cast<std::ptrdiff_t>(std::min<size_t>(rows, kinds.size())), dealt.begin());
+  for (uint64_t row = kinds.size(); row < rows; ++row)
+    if (random() % 2 == 0) dealt[row] = harmless[random() % harmless.size()];
   for (uint64_t row = rows - 1; row > 0; --row) std::swap(dealt[row], dealt[random() % (row + 1)]);
   return dealt;
 }
@@ -38,9 +39,7 @@ ChaosServer::ChaosServer(uint64_t seed, uint64_t rows, const std::vector<const M
 
 ChaosServer::~ChaosServer() { resurrection_ = {}; }  // while there is a host to wake
 
-std::string ChaosServer::url(uint64_t row) const {
-  return hosts_[row % kHosts]->url(path_of(row) + kinds_[row]->path);
-}
+std::string ChaosServer::url(uint64_t row) const { return hosts_[row % kHosts]->url(path_of(row) + kinds_[row]->path); }
 
 std::string ChaosServer::list() const {
   std::string lines;

@@ -63,7 +63,7 @@ class ChaosServer {
   using Picture = std::function<std::string(uint64_t row)>;
 
   /// Every one of `kinds` is at least one row's, if there are as many; of the rows left, half are good and the others
-  /// drawn from `kinds`. No kinds: all rows are good.
+  /// drawn from the kinds that need nothing. No kinds: all rows are good.
   ChaosServer(uint64_t seed, uint64_t rows, const std::vector<const Misbehaviour*>& kinds, Picture picture);
   ~ChaosServer();
 

@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <string>
 
 #include "tests/support/chaos_server.h"
+#include "tests/support/hostile_png.h"
 
 // The kinds of chaos. A kind that is not listed as delivered never shows the row's image whole.
 
@@ -98,30 +98,6 @@ std::string date_in(int seconds) {
   std::array<char, 40> text;
   std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   return text.data();
-}
-
-/// CRC-32 of a PNG's chunk (ISO 3309), big-endian.
-std::string checksum(const std::string& bytes) {
-  uint32_t sum = ~0U;
-  for (const char byte : bytes) {
-    sum ^= static_cast<unsigned char>(byte);
-    for (int bit = 0; bit < 8; ++bit) sum = sum >> 1 ^ (sum & 1 ? 0xedb88320 : 0);
-  }
-  std::string text;
-  for (int shift = 24; shift >= 0; shift -= 8) text += static_cast<char>(~sum >> shift);
-  return text;
-}
-
-/// The picture with a header, IHDR, that says 70,000 x 70,000 pixels.
-std::string huge(std::string png) {
-  const std::string side("\x00\x01\x11\x70", 4);
-  png.replace(16, 8, side + side);
-  return png.replace(29, 4, checksum(png.substr(12, 17)));
-}
-
-std::string flip_a_bit(std::string png) {
-  png[png.size() / 2] = static_cast<char>(png[png.size() / 2] ^ 1);
-  return png;
 }
 
 using enum Needs;
