@@ -34,7 +34,9 @@ class ChaosTest : public StreamTest {
 
   void use_web(uint64_t seed, const std::vector<Needs>& needs) {
     web_ = std::make_unique<ChaosServer>(seed, kRows, misbehaviours(needs), text_of_picture);
-    use_list(web_->list());
+    std::string list;
+    for (uint64_t row = 0; row < kRows; ++row) list += list_line(*web_, row);
+    use_list(list);
   }
   /// Every kind whose outcome is certain with a short deadline.
   void storm(uint64_t seed) { use_web(seed, {Needs::kNothing, Needs::kShortDeadline, Needs::kPublicOnly}); }
@@ -51,7 +53,7 @@ class ChaosTest : public StreamTest {
   static std::string lines(const std::vector<Sample>& samples) {
     std::string text;
     for (const Sample& sample : samples)
-      text += fmt::format("{} -> {} {} {}\n", sample.position, sample.entry, sample.label, sample.pixels);
+      text += fmt::format("{} -> {} {} {}\n", sample.position, sample.entry, sample.pixels, sample.condition);
     return text;
   }
 
@@ -78,12 +80,28 @@ class ChaosTest : public StreamTest {
     return together;
   }
 
+  /// What must become of a row; nothing: it is delivered. Of a pair, what stops a transfer for good comes before what
+  /// may heal, both come before what only decoding sees, and the image comes before its condition.
+  std::optional<Fault> verdict_on(uint64_t row) const {
+    const auto stage = [](const Misbehaviour& kind) {
+      if (!kind.verdict) return 3;
+      if (*kind.verdict == Fault::kNotAnImage || *kind.verdict == Fault::kTruncated ||
+          *kind.verdict == Fault::kTooManyPixels)
+        return 2;
+      return kind.needs == Needs::kShortDeadline ? 1 : 0;
+    };
+    const Misbehaviour& image = web_->kind(row);
+    if (config_.data.condition != Condition::kFile) return image.verdict;
+    const Misbehaviour& condition = web_->kind(condition_of(row));
+    return stage(image) <= stage(condition) ? image.verdict : condition.verdict;
+  }
+
   /// The row that the model puts at `position`; tells `fault` of each that it passes over.
   template <class Tell>
   uint64_t row_at(uint64_t position, Tell fault) const {
     const Order order = plan().order;
     uint64_t row = slot_at(order, position);
-    for (uint64_t attempt = 1; web_->kind(row).verdict; ++attempt) {
+    for (uint64_t attempt = 1; verdict_on(row); ++attempt) {
       fault(row);
       row = substitute_at(order, position, attempt);
     }
@@ -98,7 +116,7 @@ class ChaosTest : public StreamTest {
     std::string list;
     for (uint64_t position = 0; position < count; ++position) {
       rows.push_back(static_cast<int64_t>(row_at(position, [](uint64_t) {})));
-      list += fmt::format("{{\"url\":\"{}\"}}\n", calm.url(static_cast<uint64_t>(rows.back())));
+      list += list_line(calm, static_cast<uint64_t>(rows.back()));
     }
     std::ofstream(folder_ / "calm.jsonl") << list;
     Config config = config_;
@@ -117,7 +135,7 @@ class ChaosTest : public StreamTest {
     for (uint64_t position = 0; position < count; ++position)
       row_at(position, [&](uint64_t row) { found.emplace(row, position); });
     std::string text;
-    for (const auto& [row, position] : found) text += line(row, position, web_->url(row), *web_->kind(row).verdict);
+    for (const auto& [row, position] : found) text += line(row, position, web_->url(row), *verdict_on(row));
     return text;
   }
   /// The same of a ledger. How often a host was asked before, and what it said last, may depend on the clock.
@@ -148,8 +166,14 @@ class ChaosTest : public StreamTest {
   std::unique_ptr<ChaosServer> web_;
 
  private:
+  /// The row whose image is the condition of `row`.
+  static uint64_t condition_of(uint64_t row) { return (row + 1) % kRows; }
+  static std::string list_line(const ChaosServer& web, uint64_t row) {
+    return fmt::format("{{\"url\":\"{}\",\"condition_url\":\"{}\"}}\n", web.url(row), web.url(condition_of(row)));
+  }
   std::string line(uint64_t row, uint64_t position, const std::string& url, Fault fault) const {
-    return fmt::format("row {} at {}: {} ({}) {}\n", row, position, fault_name(fault), web_->kind(row).name, url);
+    return fmt::format("row {} at {}: {} ({}; {}) {}\n", row, position, fault_name(fault), web_->kind(row).name,
+                       web_->kind(condition_of(row)).name, url);
   }
   static std::string text_of_picture(uint64_t row) {
     const auto bytes = picture(row);

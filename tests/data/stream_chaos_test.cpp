@@ -49,6 +49,20 @@ TEST_F(StreamChaos, WhatHeadSaysSettlesTheMatterWhenItIsAlwaysAsked) {
   EXPECT_EQ(lines(stream.state().verdicts), expected_verdicts(kRows));
 }
 
+TEST_F(StreamChaos, APairIsDeliveredWhenBothOfItsImagesAre) {
+  config_.data.condition = Condition::kFile;
+  storm(12);
+  const std::string expected = lines(expected_samples(40));
+  for (const auto& [threads, connections] : {std::pair{1, 4}, {8, 32}}) {
+    config_.data.threads = threads;
+    config_.data.connections = connections;
+    web_->reset();
+    Stream stream = open(plan());
+    EXPECT_EQ(lines(take(stream, 40)), expected) << connections;
+    EXPECT_EQ(lines(stream.state().verdicts), expected_verdicts(40)) << connections;
+  }
+}
+
 TEST_F(StreamChaos, AnyNumberOfProcessesSeeTheSameAndTheirVerdictsAddUp) {
   storm(6);
   const auto expected = lines(expected_samples(64));
@@ -121,11 +135,12 @@ TEST_F(StreamChaos, WhoeverNeverAnswersIsReplaced) {
 
 TEST_F(StreamChaos, AProcessThatIsKilledIsFollowedByOneThatGoesOn) {
   use_web(11, {Needs::kNothing, Needs::kShortDeadline});
+  const std::string cache = "--data.cache=" + (folder_ / "cache").string();
   std::string dumped;
-  for (const auto& [start, count, flags] : {std::tuple{0, 13, "--data.threads=1"},
+  for (const auto& [start, count, flags] : {std::tuple<int, int, std::string>{0, 13, "--data.threads=1"},
                                             {13, 27, "--data.connections=1"},
                                             {40, 35, "--data.head=never"},
-                                            {75, 5, "--data.memory=8MiB"}}) {
+                                            {75, 5, cache}}) {
     web_->reset();
     dumped += dump_and_kill(start, count, flags);
   }

@@ -41,12 +41,6 @@ ChaosServer::~ChaosServer() { resurrection_ = {}; }  // while there is a host to
 
 std::string ChaosServer::url(uint64_t row) const { return hosts_[row % kHosts]->url(path_of(row) + kinds_[row]->path); }
 
-std::string ChaosServer::list() const {
-  std::string lines;
-  for (uint64_t row = 0; row < rows(); ++row) lines += "{\"url\":\"" + url(row) + "\"}\n";
-  return lines;
-}
-
 void ChaosServer::reset() {
   resurrection_ = {};
   const std::lock_guard lock(mutex_);

@@ -16,7 +16,7 @@
 /// Web servers that misbehave, each row of a list in its own way, and what each way must lead to.
 ///
 ///   ChaosServer web(seed, 100, misbehaviours({Needs::kNothing}), picture);
-///   write the list of web.url(0) .. web.url(99) and stream it
+///   stream the list of web.url(0) .. web.url(99)
 ///   web.kind(row).verdict says what must have become of a row
 namespace atelier::test {
 
@@ -70,8 +70,6 @@ class ChaosServer {
   uint64_t rows() const { return kinds_.size(); }
   const Misbehaviour& kind(uint64_t row) const { return *kinds_[row]; }
   std::string url(uint64_t row) const;
-  /// A JSON line for each row.
-  std::string list() const;
 
   /// A new leg: no row has been asked yet, and no host is down.
   void reset();
