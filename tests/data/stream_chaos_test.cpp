@@ -120,8 +120,6 @@ TEST_F(StreamChaos, WithPatienceBusyHostsAndOneThatDiesHeal) {
   EXPECT_EQ(lines(take(stream, kRows)), lines(expected_samples(kRows)));
   EXPECT_EQ(lines(stream.state().verdicts), expected_verdicts(kRows));
   EXPECT_EQ(web_->deaths(), 1);
-  const StreamReport report = stream.report();
-  EXPECT_GE(report.failures.at(static_cast<size_t>(Fault::kConnect)), 1u);
 }
 
 TEST_F(StreamChaos, WhoeverNeverAnswersIsReplaced) {

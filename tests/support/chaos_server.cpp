@@ -1,7 +1,6 @@
 #include "tests/support/chaos_server.h"
 
 #include <algorithm>
-#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -35,15 +34,21 @@ ChaosServer::ChaosServer(uint64_t seed, uint64_t rows, const std::vector<const M
   for (size_t host = 0; host < kHosts; ++host)
     hosts_.push_back(std::make_unique<LoopbackServer>(
         [this, host](const HttpRequest& request, HttpReply& reply) { answer(host, request, reply); }));
+  const std::lock_guard lock(mutex_);
+  for (const auto& host : hosts_) roots_.push_back(host->url(""));
 }
 
-ChaosServer::~ChaosServer() { resurrection_ = {}; }  // while there is a host to wake
+ChaosServer::~ChaosServer() {
+  let_a_host_die(0, 0);
+  reset();  // while there is a host to wake
+}
 
-std::string ChaosServer::url(uint64_t row) const { return hosts_[row % kHosts]->url(path_of(row) + kinds_[row]->path); }
+std::string ChaosServer::url(uint64_t row) const { return roots_[row % kHosts] + path_of(row) + kinds_[row]->path; }
 
 void ChaosServer::reset() {
-  resurrection_ = {};
+  std::jthread ended;  // joined without the lock
   const std::lock_guard lock(mutex_);
+  ended.swap(resurrection_);
   asked_.assign(rows(), {});
   requests_to_mortal_ = 0;
 }
@@ -57,11 +62,6 @@ void ChaosServer::let_a_host_die(int request, double seconds) {
 int ChaosServer::deaths() const {
   const std::lock_guard lock(mutex_);
   return deaths_;
-}
-
-int ChaosServer::count(std::string_view method) const {
-  return std::accumulate(hosts_.begin(), hosts_.end(), 0,
-                         [&](int sum, const auto& host) { return sum + host->count(method); });
 }
 
 bool ChaosServer::is_dead() {
@@ -89,6 +89,7 @@ void ChaosServer::answer(size_t host, const HttpRequest& request, HttpReply& rep
   ++asked.all;
   asked.gets += request.method == "GET";
   const Asked now = asked;
+  const std::string elsewhere = roots_.at((host + 1) % kHosts) + number;
   lock.unlock();
   const std::string image = picture_(row), another = picture_(row + 1'000'000);
   Visit visit{.request = request,
@@ -96,7 +97,7 @@ void ChaosServer::answer(size_t host, const HttpRequest& request, HttpReply& rep
               .image = image,
               .another = another,
               .path = request.path.substr(number.size()),
-              .elsewhere = hosts_[(host + 1) % kHosts]->url(number),
+              .elsewhere = elsewhere,
               .asked = now.all,
               .gets = now.gets};
   kinds_[row]->answer(visit);

@@ -76,9 +76,8 @@ class ChaosServer {
   /// From its `request`-th request in this leg on, host 0 is gone for `seconds`: connections are reset, new ones
   /// refused.
   void let_a_host_die(int request, double seconds);
-  /// How often a host died so far.
+  /// How often a host has died.
   int deaths() const;
-  int count(std::string_view method) const;
 
  private:
   void answer(size_t host, const HttpRequest& request, HttpReply& reply);
@@ -90,7 +89,8 @@ class ChaosServer {
   struct Asked {
     int all = 0, gets = 0;
   };
-  mutable std::mutex mutex_;  // guards the six below
+  mutable std::mutex mutex_;        // guards the seven below
+  std::vector<std::string> roots_;  // of the hosts' urls
   std::vector<Asked> asked_;
   int requests_to_mortal_ = 0, dies_at_ = 0, deaths_ = 0;
   double death_seconds_ = 0;

@@ -237,11 +237,7 @@ class LoopbackServer::State {
   void refuse(bool connections) {
     const std::lock_guard lock(mutex_);
     if (refusing_.exchange(connections) == connections) return;
-    if (!connections && ::listen(listener_.get(), SOMAXCONN) == 0) return;
-    // Linux: what was bound to any port loses it here; bound by number, it is nobody else's meanwhile.
-    sockaddr_in address = loopback(port_);
-    if (!connections || ::shutdown(listener_.get(), SHUT_RDWR) != 0 ||
-        ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
+    if (connections ? !leave() : ::listen(listener_.get(), SOMAXCONN) != 0)
       throw std::system_error(errno, std::generic_category(), "the loopback server cannot come or go");
   }
   bool is_refusing() const { return refusing_; }
@@ -283,6 +279,13 @@ class LoopbackServer::State {
         client.gone = true;
       });
     }
+  }
+
+  /// Stops listening. Linux takes the port away from a socket that was bound to any; bound by number, it stays ours.
+  bool leave() {
+    sockaddr_in address = loopback(port_);
+    return ::shutdown(listener_.get(), SHUT_RDWR) == 0 &&
+           ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   }
 
   void serve(int descriptor, int number, const std::stop_token& stop) {
