@@ -1,4 +1,3 @@
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
 #include <tuple>
@@ -6,7 +5,7 @@
 
 #include "tests/data/chaos_fixture.h"
 
-// The stream over the real source against web servers that misbehave in more than sixty ways at once. Whatever the
+// The stream over the real source against web servers that misbehave in dozens of ways at once. Whatever the
 // settings, however the run is shared and cut: exactly the samples that order, verdicts and substitution say, with the
 // pixels of a calm web.
 

@@ -20,7 +20,8 @@ std::vector<const Misbehaviour*> deal(uint64_t seed, uint64_t rows, const std::v
   const std::vector<const Misbehaviour*> harmless = misbehaviours({Needs::kNothing});
   std::vector<const Misbehaviour*> dealt(rows, harmless.front());
   if (kinds.empty()) return dealt;
-  std::ranges::copy_n(kinds.begin(), static_cast<std::ptrdiff_t>(std::min<size_t>(rows, kinds.size())), dealt.begin());
+  if (kinds.size() > rows) throw std::invalid_argument("more kinds of chaos than rows");
+  std::ranges::copy(kinds, dealt.begin());
   for (uint64_t row = kinds.size(); row < rows; ++row)
     if (random() % 2 == 0) dealt[row] = harmless[random() % harmless.size()];
   for (uint64_t row = rows - 1; row > 0; --row) std::swap(dealt[row], dealt[random() % (row + 1)]);

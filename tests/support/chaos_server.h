@@ -62,8 +62,8 @@ class ChaosServer {
  public:
   using Picture = std::function<std::string(uint64_t row)>;
 
-  /// Every one of `kinds` is at least one row's, if there are as many; of the rows left, half are good and the others
-  /// drawn from the kinds that need nothing. No kinds: all rows are good.
+  /// Every one of `kinds` is at least one row's; of the rows left, half are good and the others drawn from the kinds
+  /// that need nothing. No kinds: all rows are good. Throws std::invalid_argument when there are too few rows.
   ChaosServer(uint64_t seed, uint64_t rows, const std::vector<const Misbehaviour*>& kinds, Picture picture);
   ~ChaosServer();
 
