@@ -39,7 +39,7 @@ class ChaosTest : public StreamTest {
     use_list(list);
   }
   /// Every kind whose outcome is certain with a short deadline.
-  void storm(uint64_t seed) { use_web(seed, {Needs::kNothing, Needs::kShortDeadline, Needs::kPublicOnly}); }
+  void storm(uint64_t seed) { use_web(seed, {Needs::kNothing, Needs::kShortDeadline, Needs::kOneAddress}); }
 
   Stream open(StreamPlan with) const { return {config_, std::move(with), source()}; }
 

@@ -112,7 +112,7 @@ TEST_F(StreamChaos, EachLegMayHaveItsOwnBatchProcessesAndThreads) {
 
 TEST_F(StreamChaos, WithPatienceBusyHostsAndOneThatDiesHeal) {
   config_.data.sample_deadline = 120;
-  use_web(9, {Needs::kNothing, Needs::kLongDeadline, Needs::kPublicOnly});
+  use_web(9, {Needs::kNothing, Needs::kLongDeadline, Needs::kOneAddress});
   config_.data.connections = 32;
   web_->let_a_host_die(20, 0.6);
   Stream stream = open(plan());

@@ -27,7 +27,7 @@ enum class Needs {
   kLongDeadline,   ///< heals, but not at the next try, or not at once
   kShortTimeouts,  ///< does not answer: a verdict when the time of two tries is up, which nothing good may ever take
   kHead,           ///< HEAD says what GET does not; the outcome is that of data.head always
-  kPublicOnly,     ///< leads to private addresses, which a source that may connect to anything would follow
+  kOneAddress,     ///< leads to other addresses of this machine: the source may connect to 127.0.0.1 alone
 };
 
 /// One exchange with a row that misbehaves.

@@ -327,10 +327,10 @@ constexpr std::array kRedirects = {
                  [](Visit& v) { redirect_to(v, "file:///etc/passwd"); }},
     Misbehaviour{"a redirect with a password", Fault::kRedirects, kNothing,
                  [](Visit& v) { redirect_to(v, "http://me:secret@127.0.0.1/"); }},
-    Misbehaviour{"a redirect into the company", Fault::kRefusedAddress, kPublicOnly,
-                 [](Visit& v) { redirect_to(v, "http://10.0.0.1/image.png"); }},
-    Misbehaviour{"the same in disguise", Fault::kRefusedAddress, kPublicOnly,
-                 [](Visit& v) { redirect_to(v, "http://[::ffff:a9fe:a9fe]/image.png"); }},
+    Misbehaviour{"a redirect to a refused address", Fault::kRefusedAddress, kOneAddress,
+                 [](Visit& v) { redirect_to(v, "http://127.0.0.2/image.png"); }},
+    Misbehaviour{"the same in disguise", Fault::kRefusedAddress, kOneAddress,
+                 [](Visit& v) { redirect_to(v, "http://[::ffff:7f00:2]/image.png"); }},
 };
 
 }  // namespace
