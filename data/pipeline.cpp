@@ -114,7 +114,9 @@ void Pipeline::handle(Answer answer) {
   release(asked, settings_.max_image_size);
   if (auto* failure = std::get_if<Failure>(&answer.body)) {
     if (!failure->not_asked) note(failure->fault);
-    const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient);
+    // Of two that are as bad the image's is told, whichever came first.
+    const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient) ||
+                          (asked.failure->transient == failure->transient && part == Part::kImage);
     if (part != Part::kProbe && is_worse) asked.failure = std::move(*failure);
   } else {
     auto& bytes = std::get<std::vector<std::byte>>(answer.body);

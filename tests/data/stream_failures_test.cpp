@@ -223,6 +223,26 @@ TEST_F(StreamFailures, AListWithoutConditionFilesEndsAtOnce) {
   EXPECT_LT(SteadyClock::now() - begin, std::chrono::seconds(10));
 }
 
+TEST_F(StreamFailures, OfAPairThatFailsTwiceTheImagesFaultIsToldWhicheverComesFirst) {
+  std::string list;
+  for (uint64_t row = 0; row < 20; ++row)
+    list += "{\"url\":\"" + url(row) + "\",\"condition_url\":\"" + url(100 + row) + "\"}\n";
+  use_list(list);
+  config_.data.condition = Condition::kFile;
+  FakeWeb web([](const std::string& address, int) -> FakeWeb::Body {
+    if (row_of(address) == 9) return not_found();
+    if (row_of(address) == 109) return Failure{.fault = Fault::kRedirects, .detail = "in circles"};
+    return found(address);
+  });
+  for (web.scramble = 1; web.scramble <= 10; ++web.scramble) {
+    Stream stream(config_, plan(), web.source());
+    for (int i = 0; i < 3; ++i) stream.next();
+    const Verdicts ledger = stream.state().verdicts;
+    ASSERT_TRUE(ledger.has(9));
+    EXPECT_EQ(ledger.find(9)->fault, Fault::kHttpStatus) << web.scramble;
+  }
+}
+
 TEST_F(StreamFailures, AnOutageGivesNoVerdictsAndEndsTheRun) {
   config_.data.sample_deadline = 0.1;
   config_.data.outage_limit = 0.6;

@@ -51,6 +51,14 @@ class Socket {
   const int descriptor_;
 };
 
+sockaddr_in loopback(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  return address;
+}
+
 /// A TLS server whose certificate nobody has signed but itself.
 TlsContext self_signed_context() {
   const std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>> key(EVP_EC_gen("P-256"));
@@ -227,9 +235,9 @@ class LoopbackServer::State {
   State(Handler handler, Transport transport)
       : handler_(std::move(handler)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
     if (transport == Transport::kSelfSignedTls) tls_ = self_signed_context();
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in address = loopback(0);
+    const int again = 1;  // after refuse(), though clients of before still linger
+    ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &again, sizeof(again));
     socklen_t length = sizeof(address);
     auto* generic = reinterpret_cast<sockaddr*>(&address);
     if (::bind(listener_.get(), generic, length) != 0 || ::listen(listener_.get(), SOMAXCONN) != 0 ||
@@ -238,6 +246,14 @@ class LoopbackServer::State {
     port_ = ntohs(address.sin_port);
     acceptor_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
   }
+
+  void refuse(bool connections) {
+    const std::lock_guard lock(mutex_);
+    if (refusing_.exchange(connections) == connections) return;
+    if (connections ? !leave() : ::listen(listener_.get(), SOMAXCONN) != 0)
+      throw std::system_error(errno, std::generic_category(), "the loopback server cannot come or go");
+  }
+  bool is_refusing() const { return refusing_; }
 
   const char* scheme() const { return tls_ ? "https" : "http"; }
   int port() const { return port_; }
@@ -264,6 +280,7 @@ class LoopbackServer::State {
     std::list<Client> clients;  // leaving joins them: each sees `stop` within a tick
     while (!stop.stop_requested()) {
       pollfd waiting{listener_.get(), POLLIN, 0};
+      if (refusing_) std::this_thread::sleep_for(std::chrono::milliseconds(kTick));
       if (::poll(&waiting, 1, kTick) <= 0) continue;
       const int accepted = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
       if (accepted < 0) continue;
@@ -275,6 +292,13 @@ class LoopbackServer::State {
         client.gone = true;
       });
     }
+  }
+
+  /// Stops listening. Linux takes the port away from a socket that was bound to any; bound by number, it stays ours.
+  bool leave() {
+    sockaddr_in address = loopback(port_);
+    return ::shutdown(listener_.get(), SHUT_RDWR) == 0 &&
+           ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   }
 
   void serve(int descriptor, int number, const std::stop_token& stop) {
@@ -308,6 +332,7 @@ class LoopbackServer::State {
   TlsContext tls_;
   Socket listener_;
   int port_ = 0;
+  std::atomic<bool> refusing_ = false;
   mutable std::mutex mutex_;  // guards the four below
   std::vector<HttpRequest> requests_;
   int connections_ = 0, at_once_ = 0, most_at_once_ = 0;
@@ -322,6 +347,8 @@ std::string LoopbackServer::url(std::string_view path) const {
   return std::string(state_->scheme()) + "://127.0.0.1:" + std::to_string(port()) + std::string(path);
 }
 int LoopbackServer::port() const { return state_->port(); }
+void LoopbackServer::refuse(bool connections) { state_->refuse(connections); }
+bool LoopbackServer::is_refusing() const { return state_->is_refusing(); }
 std::vector<HttpRequest> LoopbackServer::requests() const { return state_->requests(); }
 int LoopbackServer::connections() const { return state_->connections(); }
 int LoopbackServer::most_at_once() const { return state_->most_at_once(); }

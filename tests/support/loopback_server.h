@@ -70,6 +70,10 @@ class LoopbackServer {
   std::string url(std::string_view path = "/") const;
   int port() const;
 
+  /// While true, new connections are refused as on a machine where nothing runs; those that are open stay so.
+  void refuse(bool connections);
+  bool is_refusing() const;
+
   /// Every request so far, in order of arrival.
   std::vector<HttpRequest> requests() const;
   int count(std::string_view method, std::string_view path = {}) const;  ///< any path when empty
