@@ -279,10 +279,11 @@ int run_pack(const Invocation& invocation, const Config& given) {
   plan.augment = false;
 
   bool complete = false;
-  std::string failure;  // of the store; told at the latest when the stream goes
+  // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
+  const auto failure = std::make_shared<std::string>();
   {
     Stream stream(config, std::move(plan),
-                  open_source(config.data, manifest, [&](const std::string& sentence) { failure = sentence; }));
+                  open_source(config.data, manifest, [failure](const std::string& sentence) { *failure = sentence; }));
     const auto write_ledger = [&] {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
@@ -295,7 +296,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
     }
     write_ledger();
   }
-  if (!failure.empty()) throw std::runtime_error(failure);
+  if (!failure->empty()) throw std::runtime_error(*failure);
   uint64_t held = 0;
   for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
   fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, manifest->size(),

@@ -15,10 +15,16 @@ int decode_threads(int asked) {
   return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-void check(const StreamPlan& plan) {
+void check(const StreamPlan& plan, const DataConfig& data) {
   if (plan.world > plan.batch) {
     throw std::invalid_argument(
         fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
+  }
+  const double longest = 2 * (data.head_timeout + data.get_timeout);  // twice: once more on a connection of its own
+  if (data.stall_limit <= longest) {
+    throw std::invalid_argument(fmt::format(
+        "data.stall_limit ({:g} s) must be over {:g} s: an image may take twice data.head_timeout + data.get_timeout",
+        data.stall_limit, longest));
   }
 }
 
@@ -26,7 +32,7 @@ void check(const StreamPlan& plan) {
 
 Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : settings_(config.data),
-      plan_((check(plan), std::move(plan))),
+      plan_((check(plan, config.data), std::move(plan))),
       recipe_(recipe_of(config, plan_.augment)),
       seed_(config.data_seed()),
       threads_(decode_threads(config.data.threads)),
@@ -34,6 +40,7 @@ Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make
       inbox_(kUnbounded),
       jobs_(kUnbounded),
       ready_(kUnbounded),
+      watchdog_(config.data.stall_limit),
       assembly_(plan_, recipe_, [this] { inbox_.push(Wake{}); }),
       chooser_(plan_, config.data.max_failure_rate),
       failure_rate_(config.data.max_failure_rate),
@@ -50,31 +57,12 @@ Pipeline::~Pipeline() {
   inbox_.push(Wake{});
 }
 
-std::optional<Delivery> Pipeline::next(const std::stop_token& stop, SteadyClock::time_point until) {
-  while (!stop.stop_requested()) {
-    const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
-    if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {
-      --ready_count_;
-      inbox_.push(Wake{});
-      return delivery;
-    }
-    if (over) std::rethrow_exception(error_);
-    if (SteadyClock::now() >= until) break;
-  }
-  return std::nullopt;
-}
-
-StreamReport Pipeline::report() const {
-  const std::lock_guard lock(report_mutex_);
-  return report_;
-}
-
-Verdicts Pipeline::ledger() const {
-  const std::lock_guard lock(report_mutex_);
-  return ledger_;
-}
-
 void Pipeline::run() {
+  work();
+  ended_.set_value();
+}
+
+void Pipeline::work() {
   try {
     while (!stopping_ && !error_) {
       wake_due_flights();
@@ -83,6 +71,7 @@ void Pipeline::run() {
       seal();
       admit();
       publish_report();
+      publish_standing();
       if (!error_) wait_for_events();
     }
   } catch (const std::exception&) {
@@ -99,7 +88,9 @@ void Pipeline::wait_for_events() {
   auto until = SteadyClock::now() + std::chrono::minutes(1);
   if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
   if (const auto end = reachability_.end()) until = std::min(until, *end);
+  at_work_ = false;
   auto event = inbox_.pop_for(until - SteadyClock::now());
+  at_work_ = true;
   stage_clock_.tick(SteadyClock::now(), activity_);
   for (; event; event = inbox_.try_pop()) {
     std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
@@ -107,6 +98,7 @@ void Pipeline::wait_for_events() {
 }
 
 void Pipeline::handle(Answer answer) {
+  ++moves_;
   if (const auto* end = std::get_if<std::exception_ptr>(&answer.body)) std::rethrow_exception(*end);
   Flight& asked = flight(answer.ticket / kParts);
   const auto part = static_cast<Part>(answer.ticket % kParts);
@@ -136,6 +128,7 @@ void Pipeline::note(Fault fault) {
 }
 
 void Pipeline::handle(Developed developed) {
+  ++moves_;
   --decoding_;
   if (developed.error) std::rethrow_exception(developed.error);
   Flight& done = flight(developed.index);
@@ -273,16 +266,6 @@ void Pipeline::hold(Flight& holder, uint64_t bytes) {
 void Pipeline::release(Flight& holder, uint64_t bytes) {
   holder.held -= bytes;
   held_ -= bytes;
-}
-
-void Pipeline::publish_report() {
-  counts_.memory = held_ + assembly_.bytes_in_use();
-  counts_.peak_memory = std::max(counts_.peak_memory, counts_.memory);
-  counts_.fetch = stage_clock_.fetch();
-  counts_.decode = stage_clock_.decode();
-  counts_.source = source_->counts();
-  const std::lock_guard lock(report_mutex_);
-  report_ = counts_;
 }
 
 }  // namespace atelier

@@ -55,14 +55,20 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
 
 /// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {
-  Pipeline pipeline;
+  std::unique_ptr<Pipeline> pipeline;
   StreamState state;
   SteadyClock::time_point left = SteadyClock::now();  // when next() last returned
   std::mutex mutex;                                   // guards counts
   StreamReport counts;                                // delivered, substituted, deliver and waited
 
   Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
-      : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
+      : pipeline(std::make_unique<Pipeline>(config, std::move(plan), make_source)), state(pipeline->plan().start) {}
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+  /// What hangs for good keeps its memory, so that the program can go on to its end.
+  ~Consumer() {
+    if (!pipeline->retire()) static_cast<void>(pipeline.release());
+  }
 };
 
 Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source) {
@@ -74,7 +80,7 @@ Stream::~Stream() = default;
 
 Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patience) {
   const auto begin = SteadyClock::now();
-  std::optional<Delivery> delivery = consumer_->pipeline.next(stop, begin + patience);
+  std::optional<Delivery> delivery = consumer_->pipeline->next(stop, begin + patience);
   const auto end = SteadyClock::now();
   const std::lock_guard lock(consumer_->mutex);
   consumer_->counts.waited += Seconds(end - begin).count();
@@ -85,7 +91,7 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   consumer_->left = end;
   if (!delivery) return {};
   for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
-  consumer_->state.position += consumer_->pipeline.plan().batch;
+  consumer_->state.position += consumer_->pipeline->plan().batch;
   consumer_->counts.delivered += static_cast<uint64_t>(delivery->batch.size);
   consumer_->counts.substituted += delivery->substituted;
   return std::move(delivery->batch);
@@ -93,10 +99,10 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
 
 StreamState Stream::state() const { return consumer_->state; }
 
-Verdicts Stream::ledger() const { return consumer_->pipeline.ledger(); }
+Verdicts Stream::ledger() const { return consumer_->pipeline->ledger(); }
 
 StreamReport Stream::report() const {
-  StreamReport report = consumer_->pipeline.report();
+  StreamReport report = consumer_->pipeline->report();
   const std::lock_guard lock(consumer_->mutex);
   report.delivered = consumer_->counts.delivered;
   report.substituted = consumer_->counts.substituted;

@@ -72,15 +72,18 @@ struct StreamReport {
 class Stream {
  public:
   /// `make_source` makes where the bytes come from; by default what open_source opens.
+  /// Throws std::invalid_argument for settings that do not go together.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
+  /// Waits for what is under way. After a stall for 5 s at most: what hangs even then is left behind with all that it
+  /// uses (the source too), so that the program can save, say why and end.
   ~Stream();
 
   /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
   /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
   /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
-  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, or when every entry of the list
-  /// has a verdict. `stop` ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty
-  /// (size 0).
+  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, when every entry of the list
+  /// has a verdict, or when nothing at all has moved for data.stall_limit of waiting here: then something hangs. `stop`
+  /// ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// After the batches delivered so far. Verdicts of positions not yet delivered are left out, so that the state does
