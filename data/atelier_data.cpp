@@ -49,6 +49,7 @@ const Program kProgram{
             {"passes", "K", "end after K passes over the list (1)"},
             {"held-out", "", "stream the rows that training does not see"},
             {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+            {"report", "FILE", "write how it goes to a file as JSON: every 30 s, and at the end"},
             {"json", "", "write the summary to stdout as JSON"},
         },
     .examples =
@@ -97,27 +98,50 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
   return passes * entries;
 }
 
-/// Shows how a stream is doing on stderr while another thread takes its batches.
+/// Shows how a stream is doing on stderr, and in the file of --report, while another thread takes its batches.
 class Meter {
  public:
-  Meter(const Stream& stream, uint64_t total)
-      : stream_(stream), total_(total), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  Meter(const Stream& stream, uint64_t total, std::optional<std::string> file)
+      : stream_(stream),
+        total_(total),
+        file_(std::move(file)),
+        thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  /// However it ended, the file says so.
+  ~Meter() {
+    thread_.request_stop();
+    thread_.join();
+    write_report();
+  }
+  Meter(const Meter&) = delete;
+  Meter& operator=(const Meter&) = delete;
 
   double seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
 
  private:
+  void write_report() const noexcept try {
+    if (file_) publish_file(*file_, summary_json(stream_.report(), seconds()) + "\n");
+  } catch (const std::exception& error) {
+    Console().warn(error.what());
+  }
+
   void run(const std::stop_token& stop) {
     Console console;
     std::mutex mutex;
     std::condition_variable_any stopped;
     std::unique_lock lock(mutex);
-    while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(100), [&] { return stop.stop_requested(); }))
+    double due = kReportSeconds;
+    while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(100), [&] { return stop.stop_requested(); })) {
       if (console.progress_due()) console.progress(progress_line(stream_.report(), seconds(), total_));
+      if (seconds() < due) continue;
+      write_report();
+      due += kReportSeconds;
+    }
     console.clear();
   }
 
   const Stream& stream_;
   const uint64_t total_;
+  const std::optional<std::string> file_;
   const SteadyClock::time_point begin_ = SteadyClock::now();
   std::jthread thread_;
 };
@@ -145,14 +169,17 @@ bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_tok
   return true;
 }
 
-/// Before an hour of streaming, not after it.
-void check_ledger(const std::filesystem::path& file) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (std::filesystem::is_directory(file))
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: that is a folder", file.string()));
+/// The file that a flag names. Refused before an hour of streaming, not after it.
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name) {
+  auto file = invocation.flag(name);
+  if (!file) return file;
+  const auto folder = std::filesystem::absolute(*file).parent_path();
+  if (std::filesystem::is_directory(*file))
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is a folder", name, *file));
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: nothing can be written to {} ({})", file.string(),
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: nothing can be written to {} ({})", name, *file,
                                             folder.string(), std::generic_category().message(errno)));
+  return file;
 }
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
@@ -167,8 +194,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
 
-  const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
 
   const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -182,7 +208,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   bool complete = false;
   double seconds = 0;
   try {
-    const Meter meter(stream, total);
+    const Meter meter(stream, total, report);
     complete = take_samples(stream, total, dump.has_value(), invocation.stop);
     seconds = meter.seconds();
   } catch (const std::runtime_error&) {
@@ -267,8 +293,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   Config config = given;
   if (std::filesystem::is_directory(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
-  const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, config.data.list, *manifest);
   config.data.cache = folder.string();
@@ -288,7 +313,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
     try {
-      const Meter meter(stream, manifest->size());
+      const Meter meter(stream, manifest->size(), report);
       complete = take_samples(stream, manifest->size(), false, invocation.stop);
     } catch (const std::runtime_error&) {
       write_ledger();

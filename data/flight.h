@@ -37,6 +37,7 @@ struct Flight {
 
   int tries = 0;                      ///< of this entry
   SteadyClock::time_point first_try;  ///< of this entry
+  SteadyClock::time_point asked;      ///< the newest try
   SteadyClock::time_point
       first_failure;            ///< of this entry: the deadline counts from here, as a first try may queue for long
   SteadyClock::time_point due;  ///< of the next try, while it waits for that

@@ -18,6 +18,7 @@
 #include "data/curl_handle.h"
 #include "data/host_health.h"
 #include "data/host_queue.h"
+#include "data/host_table.h"
 #include "data/local_file.h"
 #include "data/readers.h"
 #include "data/transfer.h"
@@ -46,7 +47,7 @@ CurlMulti make_multi(const HttpLimits& limits) {
 
 }  // namespace
 
-/// The thread and what it owns. Only `submitted_` and the counts are shared.
+/// The thread and what it owns. Only `submitted_`, the counts and the hosts are shared.
 class HttpSource::Loop {
  public:
   Loop(const HttpLimits& limits, Handler handler)
@@ -78,6 +79,7 @@ class HttpSource::Loop {
             .refused = refused_,
             .bytes_refused = bytes_refused_};
   }
+  std::vector<HostCounts> hosts() const { return hosts_.most_waited_for(SteadyClock::now()); }
 
  private:
   void run(const std::stop_token& stop) try {
@@ -102,6 +104,7 @@ class HttpSource::Loop {
       const std::lock_guard lock(mutex_);
       requests.swap(submitted_);
     }
+    const auto now = SteadyClock::now();
     for (Request& request : requests) {
       if (stop.stop_requested()) return;
       auto parsed = parse_url(request.url);
@@ -113,18 +116,23 @@ class HttpSource::Loop {
       if (url.local) {
         files_.push({request.ticket, std::move(url.target), request.item});
       } else {
-        waiting_.push({std::move(request), std::move(url)});
+        waiting_.push({.request = std::move(request), .url = std::move(url), .asked = now});
       }
     }
   }
 
   void answer_with_file(const Request& request) {
+    static const std::string kFiles = "local files";
+    const auto begun = SteadyClock::now();
+    hosts_.begin(kFiles, begun);
     Answer answer{.ticket = request.ticket, .body = {}};
     try {
       std::visit([&](auto&& body) { answer.body = std::move(body); }, read_local_file(request.url, limits_.max_bytes));
     } catch (const std::exception&) {
       answer.body = std::current_exception();
     }
+    const auto* body = std::get_if<std::vector<std::byte>>(&answer.body);
+    hosts_.end(kFiles, begun, begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
     handler_(std::move(answer));
   }
 
@@ -142,6 +150,8 @@ class HttpSource::Loop {
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
       const bool ask_head = asks_head(job->url.host);
+      job->begun = SteadyClock::now();
+      hosts_.begin(job->url.host, job->begun);
       transfer.begin(std::move(*job), ask_head);
       add(transfer);
     }
@@ -168,6 +178,7 @@ class HttpSource::Loop {
     auto answer = transfer->end(result);
     if (!answer) return add(*transfer);
     learn(*transfer, std::get_if<Failure>(&answer->body));
+    account(transfer->job(), std::get_if<std::vector<std::byte>>(&answer->body));
     waiting_.done(transfer->job().url.host);
     idle_.push_back(transfer);
     start_transfers();
@@ -206,6 +217,10 @@ class HttpSource::Loop {
     if (health.is_well()) health_.erase(host);
   }
 
+  void account(const Job& job, const std::vector<std::byte>* body) {
+    hosts_.end(job.url.host, job.asked, job.begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
+  }
+
   void count(CURL* handle) {
     long opened = 0;
     curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
@@ -218,6 +233,7 @@ class HttpSource::Loop {
   const HttpLimits limits_;
   const Handler handler_;
   std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0, refused_ = 0, bytes_refused_ = 0;
+  HostTable hosts_;
   std::mutex mutex_;  // guards submitted_
   std::vector<Request> submitted_;
   std::unordered_map<std::string, HostHealth> health_;  ///< of hosts that are not well
@@ -235,5 +251,6 @@ HttpSource::HttpSource(const HttpLimits& limits, Handler handler)
 HttpSource::~HttpSource() = default;
 void HttpSource::submit(Request request) { loop_->submit(std::move(request)); }
 SourceCounts HttpSource::counts() const { return loop_->counts(); }
+std::vector<HostCounts> HttpSource::hosts() const { return loop_->hosts(); }
 
 }  // namespace atelier

@@ -70,6 +70,7 @@ void Pipeline::work() {
       judge();
       seal();
       admit();
+      look_at_stages();
       publish_report();
       publish_standing();
       if (!error_) wait_for_events();
@@ -77,7 +78,7 @@ void Pipeline::work() {
   } catch (const std::exception&) {
     finish(std::current_exception());
   }
-  source_.reset();
+  end_source();
   stopping_ = true;
   while (decoding_ > 0) {
     if (const auto event = inbox_.pop(); event && std::holds_alternative<Developed>(*event)) --decoding_;
@@ -104,14 +105,18 @@ void Pipeline::handle(Answer answer) {
   const auto part = static_cast<Part>(answer.ticket % kParts);
   --transfers_;
   release(asked, settings_.max_image_size);
+  const double seconds = Seconds(SteadyClock::now() - asked.asked).count();
   if (auto* failure = std::get_if<Failure>(&answer.body)) {
-    if (!failure->not_asked) note(failure->fault);
+    if (!failure->not_asked) {
+      note(failure->fault);
+      stage_clock_.note_fetch(seconds, 0);
+    }
     const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient);
     if (part != Part::kProbe && is_worse) asked.failure = std::move(*failure);
   } else {
     auto& bytes = std::get<std::vector<std::byte>>(answer.body);
     reachability_.note_answer(SteadyClock::now());
-    counts_.bytes += bytes.size();
+    stage_clock_.note_fetch(seconds, bytes.size());
     if (part != Part::kProbe) {
       hold(asked, bytes.size());
       asked.body(part) = std::move(bytes);
@@ -131,6 +136,7 @@ void Pipeline::handle(Developed developed) {
   ++moves_;
   --decoding_;
   if (developed.error) std::rethrow_exception(developed.error);
+  stage_clock_.note_decode(developed.seconds, developed.bytes);
   Flight& done = flight(developed.index);
   for (auto& body : done.bodies) body.reset();
   release(done, done.held);
@@ -139,6 +145,7 @@ void Pipeline::handle(Developed developed) {
     give_up(done, std::move(*developed.failure));
   } else {
     done.state = Flight::State::kDone;
+    ++done_;
   }
 }
 
@@ -178,8 +185,6 @@ void Pipeline::admit() {
     if (wanted_.erase(index) > 0) submit(flight(index));
   }
   activity_.out_of_room = activity_.out_of_room || !may_plan();
-  activity_.transfers = transfers_ > 0;
-  activity_.decoding = decoding_;
 }
 
 void Pipeline::plan_flight() {
@@ -191,7 +196,8 @@ void Pipeline::plan_flight() {
 }
 
 void Pipeline::submit(Flight& wanted) {
-  if (wanted.tries++ == 0) wanted.first_try = SteadyClock::now();
+  wanted.asked = SteadyClock::now();
+  if (wanted.tries++ == 0) wanted.first_try = wanted.asked;
   wanted.state = Flight::State::kFetching;
   if (recipe_.condition == Condition::kFile && !wanted.entry.condition_url) {
     ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));
@@ -226,16 +232,19 @@ Pipeline::Developed Pipeline::develop_next() {
   const Job job = *jobs_.pop();
   Developed developed{.index = job.fetched->index, .failure = {}, .error = {}};
   if (stopping_) return developed;
+  const auto begin = SteadyClock::now();
   try {
     const auto bytes = [&](Part part) {
       const auto& body = job.fetched->body(part);
       return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
     };
     const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), job.fetched->entry.sha256};
+    developed.bytes = negative.image.size() + negative.condition.size();
     developed.failure = develop(recipe_, job.fetched->position, negative, job.slot);
   } catch (const std::exception&) {
     developed.error = std::current_exception();
   }
+  developed.seconds = Seconds(SteadyClock::now() - begin).count();
   return developed;
 }
 
@@ -247,6 +256,7 @@ void Pipeline::seal() {
       return finish(std::make_exception_ptr(std::runtime_error(ending_->sentence)));
     }
     if (oldest.state != Flight::State::kDone) return;
+    --done_;
     if (chooser_.is_barred(oldest.row, oldest.position)) return choose(oldest, oldest.attempt + 1);
     std::ranges::move(oldest.verdicts, std::back_inserter(batch_verdicts_));
     batch_substituted_ += oldest.attempt > 0;

@@ -62,6 +62,8 @@ class Pipeline {
     uint64_t index;
     std::optional<Failure> failure;
     std::exception_ptr error;
+    double seconds = 0;  // on its thread
+    uint64_t bytes = 0;  // encoded
   };
   /// Fetched bytes and where their pixels go.
   struct Job {
@@ -112,7 +114,9 @@ class Pipeline {
   Flight& flight(uint64_t index) { return flights_.at(index - flights_.front().index); }
   void hold(Flight& flight, uint64_t bytes);
   void release(Flight& flight, uint64_t bytes);
+  void look_at_stages();
   void publish_report();
+  void end_source();
   void publish_standing();
 
   const DataConfig settings_;
@@ -149,6 +153,7 @@ class Pipeline {
   uint64_t held_ = 0;
   uint64_t transfers_ = 0;
   int decoding_ = 0;
+  uint64_t done_ = 0;  // flights that are, and wait for their turn
   std::vector<Verdict> batch_verdicts_;
   uint64_t batch_substituted_ = 0;
   std::optional<Ending> ending_;
@@ -157,6 +162,7 @@ class Pipeline {
 
   mutable std::mutex report_mutex_;  // guards what others may look at
   StreamReport report_;
+  std::vector<HostCounts> last_hosts_;  // once source_ is gone
   Standing standing_;
   Verdicts ledger_;
 

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "data/limit.h"
 #include "data/open_source.h"
 #include "data/pipeline.h"
 #include "data/retry.h"
@@ -23,12 +24,9 @@ OrderMode mode_of(Shuffle shuffle) {
   return OrderMode::kFull;
 }
 
-/// Which stage the consumer waits for, judged by the shares of time since the stream began.
-std::string limiting_stage(const StreamReport& report) {
-  constexpr double kHardlyWaits = 0.05, kAlwaysBusy = 0.75;
-  const auto total = [](const StageTime& stage) { return stage.busy + stage.starved + stage.blocked; };
-  if (report.deliver.starved < kHardlyWaits * total(report.deliver)) return "consumer";
-  return report.decode.busy > kAlwaysBusy * total(report.decode) ? "decode" : "network";
+uint64_t pixel_bytes(const Batch& batch) {
+  const auto side = static_cast<uint64_t>(batch.side);
+  return static_cast<uint64_t>(batch.size) * static_cast<uint64_t>(3 + batch.condition_channels) * side * side;
 }
 
 }  // namespace
@@ -90,6 +88,8 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   }
   consumer_->left = end;
   if (!delivery) return {};
+  consumer_->counts.deliver.item.add(Seconds(end - begin).count());
+  consumer_->counts.deliver.bytes += pixel_bytes(delivery->batch);
   for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
   consumer_->state.position += consumer_->pipeline->plan().batch;
   consumer_->counts.delivered += static_cast<uint64_t>(delivery->batch.size);
@@ -106,9 +106,11 @@ StreamReport Stream::report() const {
   const std::lock_guard lock(consumer_->mutex);
   report.delivered = consumer_->counts.delivered;
   report.substituted = consumer_->counts.substituted;
-  report.deliver = consumer_->counts.deliver;
+  const StageReport queued = std::exchange(report.deliver, consumer_->counts.deliver);
+  report.deliver.waiting = queued.waiting;
+  report.deliver.waiting_total = queued.waiting_total;
   report.waited = consumer_->counts.waited;
-  report.limit = limiting_stage(report);
+  report.limit = limit_of(report);
   return report;
 }
 

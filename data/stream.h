@@ -11,6 +11,7 @@
 
 #include "configs/config.h"
 #include "data/batch.h"
+#include "data/latency.h"
 #include "data/manifest.h"
 #include "data/order.h"
 #include "data/source.h"
@@ -38,26 +39,45 @@ struct StreamPlan {
 /// The plan of a run from its settings: opens nothing, resolves order and split.
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
-/// Seconds that a stage was busy, that it had no input, and that there was no room for its output; they add up to the
-/// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
-/// batch on and is busy while the consumer is away.
-struct StageTime {
+/// How a stage has been doing since the stream began.
+struct StageReport {
+  /// Seconds that it was busy, that it had no input, and that there was no room for its output; they add up to the
+  /// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
+  /// batch on and is busy while the consumer is away.
   double busy = 0, starved = 0, blocked = 0;
+  /// One item: from asking the source for an image to its answer, whatever it is, with the wait for others of its host;
+  /// decoding one image on its thread; one wait of next() for a batch.
+  Latency item;
+  uint64_t bytes = 0;        ///< encoded bytes that came, that were decoded, bytes of the pixels delivered
+  uint64_t waiting = 0;      ///< samples now: asked for; fetched and not decoded; decoded and not taken
+  double waiting_total = 0;  ///< the same, times the seconds that they waited: divided by the time, the mean
+};
+
+/// Which stage the others wait for, and the images/s on both sides.
+struct Limit {
+  std::string stage;          ///< "network", "decode" or "consumer"
+  std::string host;           ///< the one that was waited for most, when the network limits
+  double network_gives = 0;   ///< answers, while any were awaited
+  double decode_gives = 0;    ///< with all threads busy
+  double consumer_takes = 0;  ///< if it never had to wait; 0: it does nothing but wait
+  std::string sentence;       ///< "network: example.org:443 gives 31.0 images/s, the consumer takes 55.2"
+  std::string brief;          ///< "network (example.org:443) 31.0 of 55.2/s"
 };
 
 /// A snapshot for progress lines; counts since the stream began.
 struct StreamReport {
   uint64_t delivered = 0;    ///< samples
-  uint64_t bytes = 0;        ///< encoded bytes fetched
   uint64_t substituted = 0;  ///< positions where another entry stands in
   uint64_t retries = 0;
   SourceCounts source;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
-  StageTime fetch, decode, deliver;
-  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;  ///< the most that ever were
-  double waited = 0;         ///< seconds next() blocked
-  std::string limit;         ///< which stage the others wait for: "network", "decode" or "consumer"
+  StageReport fetch, decode, deliver;
+  int decode_threads = 0;
+  std::vector<HostCounts> hosts;  ///< those that were waited for most, the worst first
+  uint64_t memory = 0;            ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
+  uint64_t peak_memory = 0;       ///< the most that ever were
+  double waited = 0;              ///< seconds next() blocked
+  Limit limit;
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.

@@ -89,6 +89,32 @@ TEST_F(AtelierDataTest, APassEndsWithASummaryAndALedger) {
   EXPECT_THAT(read_file(errors()), HasSubstr(" images in "));
 }
 
+TEST_F(AtelierDataTest, AReportSaysHowEachStageDid) {
+  const std::string file = (folder_ / "report.json").string();
+  EXPECT_EQ(run("stream " + list() + " --report " + file).code, 0);
+  const auto report = nlohmann::json::parse(read_file(file));
+  EXPECT_GE(report["delivered"], 41);
+  for (const char* stage : {"fetch", "decode", "deliver"}) {
+    EXPECT_GT(report[stage]["items"], 0) << stage;
+    EXPECT_GT(report[stage]["bytes"], 0) << stage;
+    EXPECT_LE(report[stage]["p50"], report[stage]["p95"]) << stage;
+    EXPECT_LE(report[stage]["p95"], report[stage]["max"]) << stage;
+    EXPECT_GE(report[stage]["waiting_mean"], 0) << stage;
+  }
+  ASSERT_EQ(report["hosts"].size(), 1u);
+  EXPECT_EQ(report["hosts"][0]["host"], "local files");
+  EXPECT_GE(report["hosts"][0]["images"], 40);
+  EXPECT_GE(report["hosts"][0]["failures"], 1);
+  EXPECT_GT(report["limit_sentence"].get<std::string>().size(), 20u);
+
+  EXPECT_EQ(run("stream " + list() + " --report " + folder_.string()).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("--report cannot be"));
+  use_list("{\"url\":\"missing.png\"}\n");
+  EXPECT_EQ(run("stream " + list() + " --report " + file).code, 1);
+  EXPECT_EQ(nlohmann::json::parse(read_file(file))["failures"]["missing-file"], 1)
+      << "a stream that fails says so, too";
+}
+
 TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   const std::string store = (folder_ / "store").string();
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
