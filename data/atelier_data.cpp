@@ -23,6 +23,7 @@
 #include "base/random.h"
 #include "configs/console.h"
 #include "configs/program.h"
+#include "data/bench.h"
 #include "data/manifest.h"
 #include "data/mapped_file.h"
 #include "data/open_source.h"
@@ -50,6 +51,7 @@ const Program kProgram{
             {"held-out", "", "stream the rows that training does not see"},
             {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
             {"report", "FILE", "write how it goes to a file as JSON: every 30 s, and at the end"},
+            {"seconds", "S", "bench: measure each stage for so long (3)"},
             {"json", "", "write the summary to stdout as JSON"},
         },
     .examples =
@@ -59,13 +61,15 @@ const Program kProgram{
         "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
+        "  atelier-data bench furniture.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
         "labels LIST counts the rows of each label; pack LIST STORE fetches every image (and\n"
         "with --data.condition file every condition_url) into a\n"
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
-        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list.\n"
+        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
+        "bench LIST measures each stage alone and all together, and what that means for more cores.\n"
         "LIST is the setting data.list.\n"};
 
 using SteadyClock = std::chrono::steady_clock;
@@ -344,12 +348,28 @@ int run_verify(const Invocation& invocation, const Config& config) {
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 
+int run_bench(const Invocation& invocation, const Config& config) {
+  const uint64_t seconds = number_flag(invocation, "seconds").value_or(3);
+  if (seconds == 0 || seconds > 3600)
+    throw std::invalid_argument(fmt::format("--seconds takes 1 to 3600, not {}", seconds));
+  const auto manifest = open_list(config.data, invocation.stop);
+  Console console;
+  const auto result = bench(
+      config, manifest,
+      {.seconds = static_cast<double>(seconds),
+       .now = [&](const std::string& stage) { console.say(fmt::format("measuring {} for {} s", stage, seconds)); },
+       .stop = invocation.stop});
+  if (!result) return kInterrupted;
+  write_result(invocation.flag("json") ? bench_json(*result) + "\n" : bench_text(*result));
+  return kGood;
+}
+
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
 };
-constexpr Command kCommands[] = {
-    {"stream", run_stream}, {"labels", run_labels}, {"order", run_order}, {"pack", run_pack}, {"verify", run_verify}};
+constexpr Command kCommands[] = {{"stream", run_stream}, {"labels", run_labels}, {"order", run_order},
+                                 {"pack", run_pack},     {"verify", run_verify}, {"bench", run_bench}};
 
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
@@ -359,7 +379,8 @@ int run(const Invocation& invocation) {
                                      [&](const Command& each) { return given[0] == each.name; });
   if (command == std::end(kCommands))
     throw std::invalid_argument(fmt::format(
-        "there is no command \"{}\"; it is stream, labels, order, pack or verify, such as atelier-data stream LIST",
+        "there is no command \"{}\"; it is stream, labels, order, pack, verify or bench, such as atelier-data stream "
+        "LIST",
         given[0]));
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())

@@ -1,6 +1,7 @@
 #include "data/develop.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -40,6 +41,10 @@ Recipe recipe_of(const Config& config, bool augment) {
           .condition = config.data.condition,
           .flip = augment && config.data.flip,
           .brightness = augment ? config.data.brightness : 0};
+}
+
+int decode_threads(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 int condition_channels(Condition condition) {

@@ -25,6 +25,13 @@ class Latency {
     max_ = std::max(max_, seconds);
   }
 
+  void add(const Latency& other) {
+    for (size_t i = 0; i < kBuckets; ++i) buckets_[i] += other.buckets_[i];
+    count_ += other.count_;
+    sum_ += other.sum_;
+    max_ = std::max(max_, other.max_);
+  }
+
   uint64_t count() const { return count_; }
   double sum() const { return sum_; }
   double mean() const { return count_ > 0 ? sum_ / static_cast<double>(count_) : 0; }

@@ -11,10 +11,6 @@ namespace {
 
 constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();  // what may be queued is bounded by what is in flight
 
-int decode_threads(int asked) {
-  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
 void check(const StreamPlan& plan, const DataConfig& data) {
   if (plan.world > plan.batch) {
     throw std::invalid_argument(

@@ -55,12 +55,6 @@ nlohmann::ordered_json host_json(const HostCounts& host) {
           {"mean_transfer", rate(host.transferring, answers)}};
 }
 
-/// "250 us", "31.2 ms", "1.25 s".
-std::string duration_text(double seconds) {
-  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
-  return seconds < 1 ? fmt::format("{:.1f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
-}
-
 std::string stage_line(const char* name, const StageReport& stage, double seconds) {
   const double all = stage.busy + stage.starved + stage.blocked;
   return fmt::format("{:<8}{:>6.0f}%{:>9.0f}%{:>9.0f}%{:>11}{:>11}{:>11}{:>10.1f}\n", name, 100 * rate(stage.busy, all),
@@ -70,6 +64,11 @@ std::string stage_line(const char* name, const StageReport& stage, double second
 }
 
 }  // namespace
+
+std::string duration_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  return seconds < 1 ? fmt::format("{:.1f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
+}
 
 std::string failures_text(const StreamReport& report) {
   std::string text;

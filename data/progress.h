@@ -13,6 +13,9 @@ namespace atelier {
 ///   total  images that will be delivered; 0: no end in sight
 std::string progress_line(const StreamReport& report, double seconds, uint64_t total);
 
+/// "250 us", "31.2 ms", "1.25 s".
+std::string duration_text(double seconds);
+
 /// Failed attempts by kind: "http-status 3, timeout 1", or "none".
 std::string failures_text(const StreamReport& report);
 

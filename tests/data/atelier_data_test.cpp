@@ -115,6 +115,28 @@ TEST_F(AtelierDataTest, AReportSaysHowEachStageDid) {
       << "a stream that fails says so, too";
 }
 
+TEST_F(AtelierDataTest, ABenchMeasuresEachStage) {
+  const Outcome bench = run("bench " + list() + " --seconds 1 --json --data.threads 2");
+  EXPECT_EQ(bench.code, 0);
+  const auto result = nlohmann::json::parse(bench.out);
+  for (const char* stage : {"list", "fetch", "decode_one", "decode_all", "stream"}) {
+    EXPECT_GT(result[stage]["images"], 0) << stage;
+    EXPECT_GT(result[stage]["cpu_seconds_per_1000"], 0) << stage;
+    EXPECT_LE(result[stage]["seconds"], 1.5) << stage;
+  }
+  EXPECT_EQ(result["fetch"]["images"], 40) << "each image once";
+  EXPECT_EQ(result["fetch"]["failures"], 1);
+  EXPECT_LE(result["stream"]["images"], 64) << "a pass, in batches of 32";
+  EXPECT_GE(result["decode_one"]["images"], 40) << "from memory, as often as there is time";
+  EXPECT_LT(result["best"], 1.0001 * result["decode_all"]["images_per_second"].get<double>());
+  EXPECT_THAT(read_file(errors()), HasSubstr("measuring decode, all threads for 1 s"));
+  EXPECT_THAT(run("bench " + list() + " --seconds 1").out, HasSubstr("64 cores"));
+  use_list("{\"url\":\"missing.png\"}\n");
+  EXPECT_EQ(run("bench " + list() + " --seconds 1").code, 1);
+  EXPECT_THAT(read_file(errors()), HasSubstr("no image of "));
+  EXPECT_EQ(run("bench " + list() + " --seconds 0").code, 2);
+}
+
 TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   const std::string store = (folder_ / "store").string();
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
