@@ -9,6 +9,9 @@
 namespace atelier {
 namespace {
 
+/// Events of so long are handled together: at thousands of images a second, a wake-up for each would cost as much as
+/// all the rest. No image comes over a network so fast that this delays it by anything.
+constexpr auto kGather = std::chrono::microseconds(200);
 constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();  // what may be queued is bounded by what is in flight
 
 void check(const StreamPlan& plan, const DataConfig& data) {
@@ -88,6 +91,7 @@ void Pipeline::wait_for_events() {
   at_work_ = false;
   auto event = inbox_.pop_for(until - SteadyClock::now());
   at_work_ = true;
+  std::this_thread::sleep_for(kGather);
   stage_clock_.tick(SteadyClock::now(), activity_);
   for (; event; event = inbox_.try_pop()) {
     std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
