@@ -1,21 +1,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -26,6 +22,7 @@
 #include "data/bench.h"
 #include "data/manifest.h"
 #include "data/mapped_file.h"
+#include "data/meter.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
 #include "data/progress.h"
@@ -72,8 +69,6 @@ const Program kProgram{
         "bench LIST measures each stage alone and all together, and what that means for more cores.\n"
         "LIST is the setting data.list.\n"};
 
-using SteadyClock = std::chrono::steady_clock;
-
 /// Thrown when whoever reads stdout has had enough; ends the program quietly.
 struct ReaderGone {};
 
@@ -101,54 +96,6 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
     throw std::invalid_argument(fmt::format("--passes takes at most {} for a list of {} rows", most, entries));
   return passes * entries;
 }
-
-/// Shows how a stream is doing on stderr, and in the file of --report, while another thread takes its batches.
-class Meter {
- public:
-  Meter(const Stream& stream, uint64_t total, std::optional<std::string> file)
-      : stream_(stream),
-        total_(total),
-        file_(std::move(file)),
-        thread_([this](const std::stop_token& stop) { run(stop); }) {}
-  /// However it ended, the file says so.
-  ~Meter() {
-    thread_.request_stop();
-    thread_.join();
-    write_report();
-  }
-  Meter(const Meter&) = delete;
-  Meter& operator=(const Meter&) = delete;
-
-  double seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
-
- private:
-  void write_report() const noexcept try {
-    if (file_) publish_file(*file_, summary_json(stream_.report(), seconds()) + "\n");
-  } catch (const std::exception& error) {
-    Console().warn(error.what());
-  }
-
-  void run(const std::stop_token& stop) {
-    Console console;
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    double due = kReportSeconds;
-    while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(100), [&] { return stop.stop_requested(); })) {
-      if (console.progress_due()) console.progress(progress_line(stream_.report(), seconds(), total_));
-      if (seconds() < due) continue;
-      write_report();
-      due += kReportSeconds;
-    }
-    console.clear();
-  }
-
-  const Stream& stream_;
-  const uint64_t total_;
-  const std::optional<std::string> file_;
-  const SteadyClock::time_point begin_ = SteadyClock::now();
-  std::jthread thread_;
-};
 
 /// "position,entry,sha256" for the first `count` samples of a batch.
 std::string dump_lines(const Batch& batch, size_t count) {

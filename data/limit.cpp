@@ -26,12 +26,13 @@ std::string network_text(const StreamReport& report, const Limit& limit) {
   if (report.hosts.empty())
     return fmt::format("network: {} images/s come, {}", rate_text(limit.network_gives), consumer_text(limit));
   const HostCounts& slowest = report.hosts.front();
-  const double gives = rate(slowest.images, slowest.busy);
   if (report.hosts.size() == 1)
-    return fmt::format("network: {} gives {} images/s, {}", slowest.host, rate_text(gives), consumer_text(limit));
+    return fmt::format("network: {} {} {} images/s, {}", slowest.host,
+                       slowest.host.ends_with("files") ? "give" : "gives", rate_text(limit.network_gives),
+                       consumer_text(limit));
   const uint64_t answers = std::max<uint64_t>(1, slowest.images + slowest.failures);
   return fmt::format("network: all hosts give {} images/s, {} of them {} after {:.3g} s each, {}",
-                     rate_text(limit.network_gives), slowest.host, rate_text(gives),
+                     rate_text(limit.network_gives), slowest.host, rate_text(rate(slowest.images, slowest.busy)),
                      slowest.waited / static_cast<double>(answers), consumer_text(limit));
 }
 

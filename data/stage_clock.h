@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "data/retry.h"
 #include "data/stream.h"
 
@@ -25,9 +23,7 @@ class StageClock {
     const double passed = Seconds(now - last_).count();
     last_ = now;
     (activity.transfers > 0 ? fetch_.busy : activity.out_of_room ? fetch_.blocked : fetch_.starved) += passed;
-    const double share = std::min(1.0, static_cast<double>(activity.decoding) / threads_);
-    decode_.busy += share * passed;
-    decode_.starved += (1 - share) * passed;
+    decode_.starved += passed;
     fetch_.waiting_total += static_cast<double>(activity.transfers) * passed;
     decode_.waiting_total += static_cast<double>(activity.decoding) * passed;
     deliver_.waiting_total += static_cast<double>(activity.finished) * passed;
@@ -40,6 +36,8 @@ class StageClock {
   void note_decode(double seconds, uint64_t bytes) {
     decode_.item.add(seconds);
     decode_.bytes += bytes;
+    decode_.busy += seconds / threads_;
+    decode_.starved -= seconds / threads_;
   }
 
   const StageReport& fetch() const { return fetch_; }

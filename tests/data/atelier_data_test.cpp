@@ -111,8 +111,9 @@ TEST_F(AtelierDataTest, AReportSaysHowEachStageDid) {
   EXPECT_THAT(read_file(errors()), HasSubstr("--report cannot be"));
   use_list("{\"url\":\"missing.png\"}\n");
   EXPECT_EQ(run("stream " + list() + " --report " + file).code, 1);
-  EXPECT_EQ(nlohmann::json::parse(read_file(file))["failures"]["missing-file"], 1)
-      << "a stream that fails says so, too";
+  const auto failed = nlohmann::json::parse(read_file(file));
+  EXPECT_EQ(failed["delivered"], 0) << "a stream that fails says so, too";
+  EXPECT_GE(failed["failures"]["missing-file"], 1);
 }
 
 TEST_F(AtelierDataTest, ABenchMeasuresEachStage) {

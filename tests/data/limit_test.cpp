@@ -34,6 +34,8 @@ TEST(Limit, AHostThatGivesLessThanTheConsumerTakes) {
   EXPECT_EQ(limit.host, "h.example:443");
   EXPECT_EQ(limit.sentence, "network: h.example:443 gives 31.0 images/s, the consumer takes 55.4");
   EXPECT_EQ(limit.brief, "network (h.example:443) 31.0 of 55.4/s");
+  slow.hosts.front().host = "local files";
+  EXPECT_EQ(limit_of(slow).sentence, "network: local files give 31.0 images/s, the consumer takes 55.4");
   EXPECT_DOUBLE_EQ(limit.network_gives, 31);
   EXPECT_DOUBLE_EQ(limit.decode_gives, 310);
 }

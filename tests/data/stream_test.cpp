@@ -270,6 +270,8 @@ TEST_F(StreamTest, TheReportCountsWhatEachStageDid) {
   EXPECT_LT(report.fetch.item.max(), seconds + 1);
   EXPECT_GT(report.decode.item.quantile(0.5), 1e-6);
   EXPECT_LE(report.decode.bytes, report.fetch.bytes);
+  EXPECT_NEAR(report.decode.busy, report.decode.item.sum() / 2, 1e-9) << "the mean of two threads";
+  EXPECT_LE(report.decode.busy + report.decode.starved, seconds + 1);
   EXPECT_EQ(report.deliver.item.count(), 10u);
   EXPECT_EQ(report.deliver.bytes, pixels);
   EXPECT_EQ(report.decode_threads, 2);
