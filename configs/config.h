@@ -54,6 +54,7 @@ struct DataConfig {
   double sample_deadline = 120;           ///< seconds of retries before a transient failure becomes a verdict
   double max_failure_rate = 0.5;          ///< of the last 10,000 positions; more ends the run
   double outage_limit = 3600;             ///< seconds without any reachable host before the run ends
+  double stall_limit = 600;               ///< seconds of waiting while nothing at all moves before the run ends
 };
 
 /// The network.

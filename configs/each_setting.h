@@ -80,6 +80,8 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.max_failure_rate, Number{0, 1});
   visit(Setting{"data.outage_limit", "seconds", "wait while no host can be reached before the run ends"},
         data.outage_limit, Number{0, 604'800});
+  visit(Setting{"data.stall_limit", "seconds", "wait while nothing at all moves (something hangs) before the run ends"},
+        data.stall_limit, Number{0.1, 604'800});
 }
 
 template <class AnyConfig, class Visit>

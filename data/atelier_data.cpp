@@ -1,21 +1,17 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
-#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -23,7 +19,9 @@
 #include "base/random.h"
 #include "configs/console.h"
 #include "configs/program.h"
+#include "data/bench.h"
 #include "data/manifest.h"
+#include "data/meter.h"
 #include "data/mix.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
@@ -49,6 +47,8 @@ const Program kProgram{
             {"passes", "K", "end after K passes over the list (1)"},
             {"held-out", "", "stream the rows that training does not see"},
             {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+            {"report", "FILE", "write how it goes to a file as JSON: every 30 s, and at the end"},
+            {"seconds", "S", "bench: measure each stage for so long (3)"},
             {"json", "", "write the summary to stdout as JSON"},
         },
     .examples =
@@ -58,16 +58,16 @@ const Program kProgram{
         "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
+        "  atelier-data bench furniture.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
         "labels LIST counts the rows of each label; pack LIST STORE fetches every image (and\n"
         "with --data.condition file every condition_url) into a\n"
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
-        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list.\n"
+        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
+        "bench LIST measures each stage alone and all together, and what that means for more cores.\n"
         "LIST is the setting data.list.\n"};
-
-using SteadyClock = std::chrono::steady_clock;
 
 /// Thrown when whoever reads stdout has had enough; ends the program quietly.
 struct ReaderGone {};
@@ -97,31 +97,6 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
   return passes * entries;
 }
 
-/// Shows how a stream is doing on stderr while another thread takes its batches.
-class Meter {
- public:
-  Meter(const Stream& stream, uint64_t total)
-      : stream_(stream), total_(total), thread_([this](const std::stop_token& stop) { run(stop); }) {}
-
-  double seconds() const { return std::chrono::duration<double>(SteadyClock::now() - begin_).count(); }
-
- private:
-  void run(const std::stop_token& stop) {
-    Console console;
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    while (!stopped.wait_for(lock, stop, std::chrono::milliseconds(100), [&] { return stop.stop_requested(); }))
-      if (console.progress_due()) console.progress(progress_line(stream_.report(), seconds(), total_));
-    console.clear();
-  }
-
-  const Stream& stream_;
-  const uint64_t total_;
-  const SteadyClock::time_point begin_ = SteadyClock::now();
-  std::jthread thread_;
-};
-
 /// "position,entry,sha256" for the first `count` samples of a batch.
 std::string dump_lines(const Batch& batch, size_t count) {
   const size_t bytes = 3 * static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
@@ -145,14 +120,17 @@ bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_tok
   return true;
 }
 
-/// Before an hour of streaming, not after it.
-void check_ledger(const std::filesystem::path& file) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (std::filesystem::is_directory(file))
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: that is a folder", file.string()));
+/// The file that a flag names. Refused before an hour of streaming, not after it.
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name) {
+  auto file = invocation.flag(name);
+  if (!file) return file;
+  const auto folder = std::filesystem::absolute(*file).parent_path();
+  if (std::filesystem::is_directory(*file))
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is a folder", name, *file));
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: nothing can be written to {} ({})", file.string(),
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: nothing can be written to {} ({})", name, *file,
                                             folder.string(), std::generic_category().message(errno)));
+  return file;
 }
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
@@ -168,8 +146,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
 
-  const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
 
   const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -183,7 +160,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   bool complete = false;
   double seconds = 0;
   try {
-    const Meter meter(stream, total);
+    const Meter meter(stream, total, report);
     complete = take_samples(stream, total, dump.has_value(), invocation.stop);
     seconds = meter.seconds();
   } catch (const std::runtime_error&) {
@@ -279,8 +256,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   if (is_mix(config.data.list))
     throw std::invalid_argument(fmt::format(
         "{} is a mix; pack its lists one by one, and name the stores in the mix instead", config.data.list));
-  const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, *manifest);
   config.data.cache = folder.string();
@@ -291,15 +267,16 @@ int run_pack(const Invocation& invocation, const Config& given) {
   plan.augment = false;
 
   bool complete = false;
-  std::string failure;  // of the store; told at the latest when the stream goes
+  // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
+  const auto failure = std::make_shared<std::string>();
   {
     Stream stream(config, std::move(plan),
-                  open_source(config.data, manifest, [&](const std::string& sentence) { failure = sentence; }));
+                  open_source(config.data, manifest, [failure](const std::string& sentence) { *failure = sentence; }));
     const auto write_ledger = [&] {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
     try {
-      const Meter meter(stream, manifest->size());
+      const Meter meter(stream, manifest->size(), report);
       complete = take_samples(stream, manifest->size(), false, invocation.stop);
     } catch (const std::runtime_error&) {
       write_ledger();
@@ -307,7 +284,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
     }
     write_ledger();
   }
-  if (!failure.empty()) throw std::runtime_error(failure);
+  if (!failure->empty()) throw std::runtime_error(*failure);
   uint64_t held = 0;
   for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
   fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, manifest->size(),
@@ -330,12 +307,28 @@ int run_verify(const Invocation& invocation, const Config& config) {
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 
+int run_bench(const Invocation& invocation, const Config& config) {
+  const uint64_t seconds = number_flag(invocation, "seconds").value_or(3);
+  if (seconds == 0 || seconds > 3600)
+    throw std::invalid_argument(fmt::format("--seconds takes 1 to 3600, not {}", seconds));
+  const auto manifest = open_list(config.data, invocation.stop);
+  Console console;
+  const auto result = bench(
+      config, manifest,
+      {.seconds = static_cast<double>(seconds),
+       .now = [&](const std::string& stage) { console.say(fmt::format("measuring {} for {} s", stage, seconds)); },
+       .stop = invocation.stop});
+  if (!result) return kInterrupted;
+  write_result(invocation.flag("json") ? bench_json(*result) + "\n" : bench_text(*result));
+  return kGood;
+}
+
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
 };
-constexpr Command kCommands[] = {
-    {"stream", run_stream}, {"labels", run_labels}, {"order", run_order}, {"pack", run_pack}, {"verify", run_verify}};
+constexpr Command kCommands[] = {{"stream", run_stream}, {"labels", run_labels}, {"order", run_order},
+                                 {"pack", run_pack},     {"verify", run_verify}, {"bench", run_bench}};
 
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
@@ -345,7 +338,8 @@ int run(const Invocation& invocation) {
                                      [&](const Command& each) { return given[0] == each.name; });
   if (command == std::end(kCommands))
     throw std::invalid_argument(fmt::format(
-        "there is no command \"{}\"; it is stream, labels, order, pack or verify, such as atelier-data stream LIST",
+        "there is no command \"{}\"; it is stream, labels, order, pack, verify or bench, such as atelier-data stream "
+        "LIST",
         given[0]));
   if (given.size() > 1) config.data.list = given[1];
   if (config.data.list.empty())

@@ -1,6 +1,7 @@
 #include "data/develop.h"
 
 #include <algorithm>
+#include <thread>
 #include <vector>
 
 #include "base/files.h"
@@ -65,6 +66,10 @@ Recipe recipe_of(const Config& config, bool augment) {
   recipe.augmenting = {.flip = data.flip, .brightness = data.brightness, .crop = data.fit == Fit::kRandom};
   recipe.degrading = {.noise = data.noise, .blur = data.blur, .shake = data.shake, .motion = data.motion};
   return recipe;
+}
+
+int decode_threads(int asked) {
+  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
 int condition_channels(Condition condition) {

@@ -25,6 +25,9 @@ struct Recipe {
 /// The recipe of a run; without `augment` nothing is drawn at random.
 Recipe recipe_of(const Config& config, bool augment);
 
+/// The threads that decode: data.threads, or one a core.
+int decode_threads(int asked);
+
 /// Channels of a condition image: 0 none, 1 outline, 3 file.
 int condition_channels(Condition condition);
 

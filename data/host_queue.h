@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "data/retry.h"
 #include "data/source.h"
 #include "data/url.h"
 
@@ -18,6 +19,8 @@ namespace atelier {
 struct Job {
   Request request;
   Url url;
+  SteadyClock::time_point asked = {};  ///< when the source was given it
+  SteadyClock::time_point begun = {};  ///< when its transfer began
 };
 
 /// Requests that wait for a free transfer: first come, first served, but never more at once to one host than it may be

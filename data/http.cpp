@@ -18,6 +18,7 @@
 #include "data/curl_handle.h"
 #include "data/host_health.h"
 #include "data/host_queue.h"
+#include "data/host_table.h"
 #include "data/local_file.h"
 #include "data/readers.h"
 #include "data/transfer.h"
@@ -57,7 +58,7 @@ HttpLimits http_limits(const DataConfig& data) {
           .may_connect = data.allow_private ? is_any : is_public};
 }
 
-/// The thread and what it owns. Only `submitted_` and the counts are shared.
+/// The thread and what it owns. Only `submitted_`, the counts and the hosts are shared.
 class HttpSource::Loop {
  public:
   Loop(const HttpLimits& limits, Handler handler)
@@ -89,6 +90,7 @@ class HttpSource::Loop {
             .refused = refused_,
             .bytes_refused = bytes_refused_};
   }
+  std::vector<HostCounts> hosts() const { return hosts_.most_waited_for(SteadyClock::now()); }
 
  private:
   void run(const std::stop_token& stop) try {
@@ -113,6 +115,7 @@ class HttpSource::Loop {
       const std::lock_guard lock(mutex_);
       requests.swap(submitted_);
     }
+    const auto now = SteadyClock::now();
     for (Request& request : requests) {
       if (stop.stop_requested()) return;
       auto parsed = parse_url(request.url);
@@ -127,12 +130,15 @@ class HttpSource::Loop {
         handler_({request.ticket, Failure{Fault::kTooLargeByHead, fmt::format("a part of {} bytes is over {}",
                                                                               url.range->size(), limits_.max_bytes)}});
       } else {
-        waiting_.push({std::move(request), std::move(url)});
+        waiting_.push({.request = std::move(request), .url = std::move(url), .asked = now});
       }
     }
   }
 
   void answer_with_file(const Job& job) {
+    static const std::string kFiles = "local files";
+    const auto begun = SteadyClock::now();
+    hosts_.begin(kFiles, begun);
     Answer answer{.ticket = job.request.ticket, .body = {}};
     try {
       std::visit([&](auto&& body) { answer.body = std::move(body); },
@@ -140,6 +146,8 @@ class HttpSource::Loop {
     } catch (const std::exception&) {
       answer.body = std::current_exception();
     }
+    const auto* body = std::get_if<std::vector<std::byte>>(&answer.body);
+    hosts_.end(kFiles, begun, begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
     handler_(std::move(answer));
   }
 
@@ -157,6 +165,8 @@ class HttpSource::Loop {
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
       const bool ask_head = !job->url.range && asks_head(job->url.host);
+      job->begun = SteadyClock::now();
+      hosts_.begin(job->url.host, job->begun);
       transfer.begin(std::move(*job), ask_head);
       add(transfer);
     }
@@ -183,6 +193,7 @@ class HttpSource::Loop {
     auto answer = transfer->end(result);
     if (!answer) return add(*transfer);
     learn(*transfer, std::get_if<Failure>(&answer->body));
+    account(transfer->job(), std::get_if<std::vector<std::byte>>(&answer->body));
     waiting_.done(transfer->job().url.host);
     idle_.push_back(transfer);
     start_transfers();
@@ -222,6 +233,10 @@ class HttpSource::Loop {
     if (health.is_well()) health_.erase(host);
   }
 
+  void account(const Job& job, const std::vector<std::byte>* body) {
+    hosts_.end(job.url.host, job.asked, job.begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
+  }
+
   void count(CURL* handle) {
     long opened = 0;
     curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &opened);
@@ -234,6 +249,7 @@ class HttpSource::Loop {
   const HttpLimits limits_;
   const Handler handler_;
   std::atomic<uint64_t> heads_ = 0, gets_ = 0, bytes_ = 0, connections_ = 0, refused_ = 0, bytes_refused_ = 0;
+  HostTable hosts_;
   std::mutex mutex_;  // guards submitted_
   std::vector<Request> submitted_;
   std::unordered_map<std::string, HostHealth> health_;  ///< of hosts that are not well
@@ -251,5 +267,6 @@ HttpSource::HttpSource(const HttpLimits& limits, Handler handler)
 HttpSource::~HttpSource() = default;
 void HttpSource::submit(Request request) { loop_->submit(std::move(request)); }
 SourceCounts HttpSource::counts() const { return loop_->counts(); }
+std::vector<HostCounts> HttpSource::hosts() const { return loop_->hosts(); }
 
 }  // namespace atelier

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "configs/config.h"
 #include "data/address.h"
@@ -54,6 +55,7 @@ class HttpSource : public Source {
   ~HttpSource() override;
   void submit(Request request) override;
   SourceCounts counts() const override;
+  std::vector<HostCounts> hosts() const override;
 
  private:
   class Loop;

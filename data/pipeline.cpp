@@ -9,16 +9,21 @@
 namespace atelier {
 namespace {
 
+/// Events of so long are handled together: at thousands of images a second, a wake-up for each would cost as much as
+/// all the rest. No image comes over a network so fast that this delays it by anything.
+constexpr auto kGather = std::chrono::microseconds(200);
 constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();  // what may be queued is bounded by what is in flight
 
-int decode_threads(int asked) {
-  return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
-
-void check(const StreamPlan& plan) {
+void check(const StreamPlan& plan, const DataConfig& data) {
   if (plan.world > plan.batch) {
     throw std::invalid_argument(
         fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
+  }
+  const double longest = 2 * (data.head_timeout + data.get_timeout);  // twice: once more on a connection of its own
+  if (data.stall_limit <= longest) {
+    throw std::invalid_argument(fmt::format(
+        "data.stall_limit ({:g} s) must be over {:g} s: an image may take twice data.head_timeout + data.get_timeout",
+        data.stall_limit, longest));
   }
 }
 
@@ -26,7 +31,7 @@ void check(const StreamPlan& plan) {
 
 Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : settings_(config.data),
-      plan_((check(plan), std::move(plan))),
+      plan_((check(plan, config.data), std::move(plan))),
       recipe_(recipe_of(config, plan_.augment)),
       seed_(config.data_seed()),
       threads_(decode_threads(config.data.threads)),
@@ -34,6 +39,7 @@ Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make
       inbox_(kUnbounded),
       jobs_(kUnbounded),
       ready_(kUnbounded),
+      watchdog_(config.data.stall_limit),
       assembly_(plan_, recipe_, [this] { inbox_.push(Wake{}); }),
       chooser_(plan_, config.data.max_failure_rate),
       failure_rate_(config.data.max_failure_rate),
@@ -50,31 +56,12 @@ Pipeline::~Pipeline() {
   inbox_.push(Wake{});
 }
 
-std::optional<Delivery> Pipeline::next(const std::stop_token& stop, SteadyClock::time_point until) {
-  while (!stop.stop_requested()) {
-    const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
-    if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {
-      --ready_count_;
-      inbox_.push(Wake{});
-      return delivery;
-    }
-    if (over) std::rethrow_exception(error_);
-    if (SteadyClock::now() >= until) break;
-  }
-  return std::nullopt;
-}
-
-StreamReport Pipeline::report() const {
-  const std::lock_guard lock(report_mutex_);
-  return report_;
-}
-
-Verdicts Pipeline::ledger() const {
-  const std::lock_guard lock(report_mutex_);
-  return ledger_;
-}
-
 void Pipeline::run() {
+  work();
+  ended_.set_value();
+}
+
+void Pipeline::work() {
   try {
     while (!stopping_ && !error_) {
       wake_due_flights();
@@ -82,13 +69,15 @@ void Pipeline::run() {
       judge();
       seal();
       admit();
+      look_at_stages();
       publish_report();
+      publish_standing();
       if (!error_) wait_for_events();
     }
   } catch (const std::exception&) {
     finish(std::current_exception());
   }
-  source_.reset();
+  end_source();
   stopping_ = true;
   while (decoding_ > 0) {
     if (const auto event = inbox_.pop(); event && std::holds_alternative<Developed>(*event)) --decoding_;
@@ -99,7 +88,10 @@ void Pipeline::wait_for_events() {
   auto until = SteadyClock::now() + std::chrono::minutes(1);
   if (!waiting_.empty()) until = std::min(until, waiting_.begin()->first);
   if (const auto end = reachability_.end()) until = std::min(until, *end);
+  at_work_ = false;
   auto event = inbox_.pop_for(until - SteadyClock::now());
+  at_work_ = true;
+  std::this_thread::sleep_for(kGather);
   stage_clock_.tick(SteadyClock::now(), activity_);
   for (; event; event = inbox_.try_pop()) {
     std::visit([this](auto&& happened) { handle(std::forward<decltype(happened)>(happened)); }, std::move(*event));
@@ -107,13 +99,18 @@ void Pipeline::wait_for_events() {
 }
 
 void Pipeline::handle(Answer answer) {
+  ++moves_;
   if (const auto* end = std::get_if<std::exception_ptr>(&answer.body)) std::rethrow_exception(*end);
   Flight& asked = flight(answer.ticket / kParts);
   const auto part = static_cast<Part>(answer.ticket % kParts);
   --transfers_;
   release(asked, settings_.max_image_size);
+  const double seconds = Seconds(SteadyClock::now() - asked.asked).count();
   if (auto* failure = std::get_if<Failure>(&answer.body)) {
-    if (!failure->not_asked) note(failure->fault);
+    if (!failure->not_asked) {
+      note(failure->fault);
+      stage_clock_.note_fetch(seconds, 0);
+    }
     // Of two that are as bad the image's is told, whichever came first.
     const bool is_worse = !asked.failure || (asked.failure->transient && !failure->transient) ||
                           (asked.failure->transient == failure->transient && part == Part::kImage);
@@ -121,7 +118,7 @@ void Pipeline::handle(Answer answer) {
   } else {
     auto& bytes = std::get<std::vector<std::byte>>(answer.body);
     reachability_.note_answer(SteadyClock::now());
-    counts_.bytes += bytes.size();
+    stage_clock_.note_fetch(seconds, bytes.size());
     if (part != Part::kProbe) {
       hold(asked, bytes.size());
       asked.body(part) = std::move(bytes);
@@ -138,8 +135,10 @@ void Pipeline::note(Fault fault) {
 }
 
 void Pipeline::handle(Developed developed) {
+  ++moves_;
   --decoding_;
   if (developed.error) std::rethrow_exception(developed.error);
+  stage_clock_.note_decode(developed.seconds, developed.bytes);
   Flight& done = flight(developed.index);
   for (auto& body : done.bodies) body.reset();
   release(done, done.held);
@@ -148,6 +147,7 @@ void Pipeline::handle(Developed developed) {
     give_up(done, std::move(*developed.failure));
   } else {
     done.state = Flight::State::kDone;
+    ++done_;
   }
 }
 
@@ -187,8 +187,6 @@ void Pipeline::admit() {
     if (wanted_.erase(index) > 0) submit(flight(index));
   }
   activity_.out_of_room = activity_.out_of_room || !may_plan();
-  activity_.transfers = transfers_ > 0;
-  activity_.decoding = decoding_;
 }
 
 void Pipeline::plan_flight() {
@@ -200,7 +198,8 @@ void Pipeline::plan_flight() {
 }
 
 void Pipeline::submit(Flight& wanted) {
-  if (wanted.tries++ == 0) wanted.first_try = SteadyClock::now();
+  wanted.asked = SteadyClock::now();
+  if (wanted.tries++ == 0) wanted.first_try = wanted.asked;
   wanted.state = Flight::State::kFetching;
   if (recipe_.condition == Condition::kFile && !wanted.entry.condition_url) {
     ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));
@@ -235,16 +234,19 @@ Pipeline::Developed Pipeline::develop_next() {
   const Job job = *jobs_.pop();
   Developed developed{.index = job.fetched->index, .failure = {}, .error = {}};
   if (stopping_) return developed;
+  const auto begin = SteadyClock::now();
   try {
     const auto bytes = [&](Part part) {
       const auto& body = job.fetched->body(part);
       return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
     };
     const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), job.fetched->entry.sha256};
+    developed.bytes = negative.image.size() + negative.condition.size();
     developed.failure = develop(recipe_, job.fetched->position, negative, job.slot);
   } catch (const std::exception&) {
     developed.error = std::current_exception();
   }
+  developed.seconds = Seconds(SteadyClock::now() - begin).count();
   return developed;
 }
 
@@ -256,6 +258,7 @@ void Pipeline::seal() {
       return finish(std::make_exception_ptr(std::runtime_error(ending_->sentence)));
     }
     if (oldest.state != Flight::State::kDone) return;
+    --done_;
     if (chooser_.is_barred(oldest.row, oldest.position)) return choose(oldest, oldest.attempt + 1);
     std::ranges::move(oldest.verdicts, std::back_inserter(batch_verdicts_));
     batch_substituted_ += oldest.attempt > 0;
@@ -275,16 +278,6 @@ void Pipeline::hold(Flight& holder, uint64_t bytes) {
 void Pipeline::release(Flight& holder, uint64_t bytes) {
   holder.held -= bytes;
   held_ -= bytes;
-}
-
-void Pipeline::publish_report() {
-  counts_.memory = held_ + assembly_.bytes_in_use();
-  counts_.peak_memory = std::max(counts_.peak_memory, counts_.memory);
-  counts_.fetch = stage_clock_.fetch();
-  counts_.decode = stage_clock_.decode();
-  counts_.source = source_->counts();
-  const std::lock_guard lock(report_mutex_);
-  report_ = counts_;
 }
 
 }  // namespace atelier

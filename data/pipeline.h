@@ -3,6 +3,7 @@
 #include <atomic>
 #include <deque>
 #include <exception>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <oneapi/tbb/global_control.h>
@@ -23,7 +24,9 @@
 #include "data/flight.h"
 #include "data/retry.h"
 #include "data/stage_clock.h"
+#include "data/standing.h"
 #include "data/stream.h"
+#include "data/watchdog.h"
 
 namespace atelier {
 
@@ -41,8 +44,13 @@ class Pipeline {
   Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source);
   ~Pipeline();
 
-  /// The next batch, in order; nothing: stopped, or not there by `until`. Throws what ended the run.
+  /// The next batch, in order; nothing: stopped, or not there by `until`. Throws what ended the run, and when nothing
+  /// has moved for data.stall_limit of waiting here.
   std::optional<Delivery> next(const std::stop_token& stop, SteadyClock::time_point until);
+  /// The end, for whoever owns the pipeline. False: after a stall, a thread has not come back within kGrace. Then the
+  /// pipeline must be left to its threads, undestroyed, until the process ends.
+  bool retire();
+  static constexpr std::chrono::seconds kGrace{5};
   const StreamPlan& plan() const { return plan_; }
   /// The counts of fetching and decoding; what the consumer counts is left zero.
   StreamReport report() const;
@@ -54,6 +62,8 @@ class Pipeline {
     uint64_t index;
     std::optional<Failure> failure;
     std::exception_ptr error;
+    double seconds = 0;  // on its thread
+    uint64_t bytes = 0;  // encoded
   };
   /// Fetched bytes and where their pixels go.
   struct Job {
@@ -96,13 +106,19 @@ class Pipeline {
   void check_outage();
   void end_at(uint64_t index, std::string sentence);
   void finish(std::exception_ptr error);
+  void work();
+  bool is_stalled(double waited);
+  Standing standing() const;
   std::string failure_sentence(uint64_t position) const;
   std::string spent_sentence(uint64_t position) const;
 
   Flight& flight(uint64_t index) { return flights_.at(index - flights_.front().index); }
   void hold(Flight& flight, uint64_t bytes);
   void release(Flight& flight, uint64_t bytes);
+  void look_at_stages();
   void publish_report();
+  void end_source();
+  void publish_standing();
 
   const DataConfig settings_;
   const StreamPlan plan_;
@@ -117,6 +133,11 @@ class Pipeline {
   std::atomic<uint64_t> ready_count_ = 0;
   std::exception_ptr error_;  // set before ready_ closes
   std::atomic<bool> stopping_ = false;
+  std::atomic<uint64_t> moves_ = 0;   // answers, images decoded
+  std::atomic<bool> at_work_ = true;  // the thread is not waiting for events
+  std::promise<void> ended_;          // the thread has nothing left to do
+  Watchdog watchdog_;                 // the consumer's own
+  bool stalled_ = false;              // as well
 
   // What follows belongs to the thread.
   Assembly assembly_;
@@ -133,6 +154,7 @@ class Pipeline {
   uint64_t held_ = 0;
   uint64_t transfers_ = 0;
   int decoding_ = 0;
+  uint64_t done_ = 0;  // flights that are, and wait for their turn
   std::vector<Verdict> batch_verdicts_;
   uint64_t batch_substituted_ = 0;
   std::optional<Ending> ending_;
@@ -141,6 +163,8 @@ class Pipeline {
 
   mutable std::mutex report_mutex_;  // guards what others may look at
   StreamReport report_;
+  std::vector<HostCounts> last_hosts_;  // once source_ is gone
+  Standing standing_;
   Verdicts ledger_;
 
   oneapi::tbb::global_control tbb_threads_;

@@ -44,7 +44,8 @@ void Pipeline::retry_later(Flight& asked, Failure failure) {
     delay = std::min(delay, left);
   }
   asked.state = Flight::State::kWaiting;
-  waiting_.emplace(SteadyClock::now() + to_clock(delay), asked.index);
+  asked.due = now + to_clock(delay);
+  waiting_.emplace(asked.due, asked.index);
 }
 
 void Pipeline::give_up(Flight& asked, Failure failure) {

@@ -23,18 +23,52 @@ double images_per_second(const StreamReport& report, double seconds) {
 }
 
 double megabytes_per_second(const StreamReport& report, double seconds) {
-  return rate(static_cast<double>(report.bytes) / 1e6, seconds);
+  return rate(static_cast<double>(report.fetch.bytes) / 1e6, seconds);
 }
 
 double seconds_left(const StreamReport& report, double seconds, uint64_t total) {
   return seconds * static_cast<double>(total - report.delivered) / static_cast<double>(report.delivered);
 }
 
-nlohmann::ordered_json stage_json(const StageTime& stage) {
-  return {{"busy", stage.busy}, {"starved", stage.starved}, {"blocked", stage.blocked}};
+nlohmann::ordered_json stage_json(const StageReport& stage, double seconds) {
+  return {{"busy", stage.busy},
+          {"starved", stage.starved},
+          {"blocked", stage.blocked},
+          {"items", stage.item.count()},
+          {"bytes", stage.bytes},
+          {"mean", stage.item.mean()},
+          {"p50", stage.item.quantile(0.5)},
+          {"p95", stage.item.quantile(0.95)},
+          {"max", stage.item.max()},
+          {"waiting", stage.waiting},
+          {"waiting_mean", rate(stage.waiting_total, seconds)}};
+}
+
+nlohmann::ordered_json host_json(const HostCounts& host) {
+  const auto answers = static_cast<double>(host.images + host.failures);
+  return {{"host", host.host},
+          {"images", host.images},
+          {"bytes", host.bytes},
+          {"failures", host.failures},
+          {"images_per_second", rate(static_cast<double>(host.images), host.busy)},
+          {"mean_wait", rate(host.waited, answers)},
+          {"mean_transfer", rate(host.transferring, answers)}};
+}
+
+std::string stage_line(const char* name, const StageReport& stage, double seconds) {
+  const double all = stage.busy + stage.starved + stage.blocked;
+  return fmt::format("{:<8}{:>6.0f}%{:>9.0f}%{:>9.0f}%{:>11}{:>11}{:>11}{:>10.1f}\n", name, 100 * rate(stage.busy, all),
+                     100 * rate(stage.starved, all), 100 * rate(stage.blocked, all),
+                     duration_text(stage.item.quantile(0.5)), duration_text(stage.item.quantile(0.95)),
+                     duration_text(stage.item.max()), rate(stage.waiting_total, seconds));
 }
 
 }  // namespace
+
+std::string duration_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  return seconds < 1 ? fmt::format("{:.1f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
+}
 
 std::string failures_text(const StreamReport& report) {
   std::string text;
@@ -51,9 +85,10 @@ std::string progress_line(const StreamReport& report, double seconds, uint64_t t
   if (total > 0) line += fmt::format(" of {}", grouped(total));
   line += " images";
   if (total > 0) line += fmt::format(" ({}%)", std::min<uint64_t>(100, 100 * report.delivered / total));
-  line += fmt::format(", {:.1f}/s, {:.1f} MB/s, failures: {}, waits for {}", images_per_second(report, seconds),
-                      megabytes_per_second(report, seconds), failures_text(report), report.limit);
+  line += fmt::format(", {:.1f}/s", images_per_second(report, seconds));
   if (report.delivered > 0 && report.delivered < total) line += ", " + time_left(seconds_left(report, seconds, total));
+  line += fmt::format(", waits for {}, {:.1f} MB/s, failures: {}", report.limit.brief,
+                      megabytes_per_second(report, seconds), failures_text(report));
   return line;
 }
 
@@ -78,11 +113,15 @@ std::string summary_text(const StreamReport& report, double seconds) {
       "{} images in {:.1f} s ({:.1f}/s), {:.1f} MB ({:.1f} MB/s)\n"
       "{} substituted, {} tried again; failures: {}\n"
       "{}"
-      "{:.0f}% of the time waiting for data; the stage that the others wait for: {}; at most {:.1f} MB in flight\n",
-      grouped(report.delivered), seconds, images_per_second(report, seconds), static_cast<double>(report.bytes) / 1e6,
-      megabytes_per_second(report, seconds), grouped(report.substituted), grouped(report.retries),
-      failures_text(report), requests_text(report.source), 100 * rate(report.waited, seconds), report.limit,
-      static_cast<double>(report.peak_memory) / 1e6);
+      "{:.0f}% of the time waiting for data; at most {:.1f} MB in flight\n"
+      "           busy no input  no room        p50        p95    longest   waiting\n{}{}{}"
+      "{}\n",
+      grouped(report.delivered), seconds, images_per_second(report, seconds),
+      static_cast<double>(report.fetch.bytes) / 1e6, megabytes_per_second(report, seconds), grouped(report.substituted),
+      grouped(report.retries), failures_text(report), requests_text(report.source), 100 * rate(report.waited, seconds),
+      static_cast<double>(report.peak_memory) / 1e6, stage_line("fetch", report.fetch, seconds),
+      stage_line("decode", report.decode, seconds), stage_line("deliver", report.deliver, seconds),
+      report.limit.sentence);
 }
 
 std::string summary_json(const StreamReport& report, double seconds) {
@@ -91,10 +130,12 @@ std::string summary_json(const StreamReport& report, double seconds) {
     if (report.failures[fault] > 0)
       failures[std::string(fault_name(static_cast<Fault>(fault)))] = report.failures[fault];
   }
+  nlohmann::ordered_json hosts = nlohmann::ordered_json::array();
+  for (const HostCounts& host : report.hosts) hosts.push_back(host_json(host));
   const nlohmann::ordered_json json = {{"delivered", report.delivered},
                                        {"seconds", seconds},
                                        {"images_per_second", images_per_second(report, seconds)},
-                                       {"bytes", report.bytes},
+                                       {"bytes", report.fetch.bytes},
                                        {"substituted", report.substituted},
                                        {"retries", report.retries},
                                        {"failures", failures},
@@ -105,11 +146,18 @@ std::string summary_json(const StreamReport& report, double seconds) {
                                        {"bytes_refused", report.source.bytes_refused},
                                        {"stored", report.source.stored},
                                        {"waited", report.waited},
-                                       {"limit", report.limit},
+                                       {"limit", report.limit.stage},
+                                       {"limit_host", report.limit.host},
+                                       {"limit_sentence", report.limit.sentence},
+                                       {"network_gives", report.limit.network_gives},
+                                       {"decode_gives", report.limit.decode_gives},
+                                       {"consumer_takes", report.limit.consumer_takes},
                                        {"peak_memory", report.peak_memory},
-                                       {"fetch", stage_json(report.fetch)},
-                                       {"decode", stage_json(report.decode)},
-                                       {"deliver", stage_json(report.deliver)}};
+                                       {"fetch", stage_json(report.fetch, seconds)},
+                                       {"decode", stage_json(report.decode, seconds)},
+                                       {"decode_threads", report.decode_threads},
+                                       {"deliver", stage_json(report.deliver, seconds)},
+                                       {"hosts", hosts}};
   return json.dump();
 }
 

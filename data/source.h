@@ -53,6 +53,17 @@ struct SourceCounts {
   SourceCounts& operator+=(const SourceCounts& other);
 };
 
+/// What one host has given so far.
+struct HostCounts {
+  std::string host;  ///< "example.org:443"; "local files", "the store" and "other hosts" are no hosts but count as one
+  uint64_t images = 0;
+  uint64_t bytes = 0;  ///< of them
+  uint64_t failures = 0;
+  double waited = 0;        ///< seconds from the request to its answer, over all; with those spent waiting for its turn
+  double transferring = 0;  ///< and without: HEAD and GET alone
+  double busy = 0;          ///< seconds in which at least one of its transfers was under way
+};
+
 /// The seam to wherever bytes are: one attempt each, no retries (the stream decides about those), no order.
 ///
 /// `submit` never blocks and may be called from any thread; the answer comes exactly once, through the handler that
@@ -65,6 +76,8 @@ class Source {
   virtual void submit(Request request) = 0;
   /// What it has cost so far. May be called from any thread.
   virtual SourceCounts counts() const { return {}; }
+  /// The hosts that were waited for most, at most 20, the worst first. May be called from any thread.
+  virtual std::vector<HostCounts> hosts() const { return {}; }
 };
 
 inline SourceCounts& SourceCounts::operator+=(const SourceCounts& other) {

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <algorithm>
-
 #include "data/retry.h"
 #include "data/stream.h"
 
@@ -9,12 +7,13 @@ namespace atelier {
 
 /// What the stages are doing at a moment.
 struct StageActivity {
-  bool transfers = false;    ///< some are under way
+  uint64_t transfers = 0;    ///< under way
   bool out_of_room = false;  ///< none may begin: the budget or the look-ahead is used up
-  int decoding = 0;          ///< images being decoded, or waiting for a thread
+  uint64_t decoding = 0;     ///< images being decoded, or waiting for a thread
+  uint64_t finished = 0;     ///< samples that wait to be taken
 };
 
-/// Adds up what fetching and decoding did between one moment and the next.
+/// Adds up what the stages did between one moment and the next.
 class StageClock {
  public:
   explicit StageClock(int threads) : threads_(threads), last_(SteadyClock::now()) {}
@@ -23,19 +22,33 @@ class StageClock {
   void tick(SteadyClock::time_point now, const StageActivity& activity) {
     const double passed = Seconds(now - last_).count();
     last_ = now;
-    (activity.transfers ? fetch_.busy : activity.out_of_room ? fetch_.blocked : fetch_.starved) += passed;
-    const double share = std::min(1.0, static_cast<double>(activity.decoding) / threads_);
-    decode_.busy += share * passed;
-    decode_.starved += (1 - share) * passed;
+    (activity.transfers > 0 ? fetch_.busy : activity.out_of_room ? fetch_.blocked : fetch_.starved) += passed;
+    decode_.starved += passed;
+    fetch_.waiting_total += static_cast<double>(activity.transfers) * passed;
+    decode_.waiting_total += static_cast<double>(activity.decoding) * passed;
+    deliver_.waiting_total += static_cast<double>(activity.finished) * passed;
   }
 
-  const StageTime& fetch() const { return fetch_; }
-  const StageTime& decode() const { return decode_; }
+  void note_fetch(double seconds, uint64_t bytes) {
+    fetch_.item.add(seconds);
+    fetch_.bytes += bytes;
+  }
+  void note_decode(double seconds, uint64_t bytes) {
+    decode_.item.add(seconds);
+    decode_.bytes += bytes;
+    decode_.busy += seconds / threads_;
+    decode_.starved -= seconds / threads_;
+  }
+
+  const StageReport& fetch() const { return fetch_; }
+  const StageReport& decode() const { return decode_; }
+  /// Only what waits for it: the rest is the consumer's to know.
+  const StageReport& deliver() const { return deliver_; }
 
  private:
   const int threads_;
   SteadyClock::time_point last_;
-  StageTime fetch_, decode_;
+  StageReport fetch_, decode_, deliver_;
 };
 
 }  // namespace atelier

@@ -1,6 +1,9 @@
 #include "data/stored_source.h"
 
+#include <algorithm>
 #include <exception>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -11,6 +14,7 @@
 
 #include "data/block_signals.h"
 #include "data/channel.h"
+#include "data/host_table.h"
 #include "data/readers.h"
 #include "data/shard.h"
 
@@ -46,6 +50,12 @@ class StoredSource::Work {
     counts.stored = stored_;
     return counts;
   }
+  std::vector<HostCounts> hosts() const {
+    std::vector<HostCounts> hosts = other_ ? other_->hosts() : std::vector<HostCounts>();
+    std::ranges::move(reads_.most_waited_for(SteadyClock::now()), std::back_inserter(hosts));
+    std::ranges::stable_sort(hosts, std::greater(), &HostCounts::waited);
+    return hosts;
+  }
 
  private:
   struct Asked {
@@ -54,8 +64,7 @@ class StoredSource::Work {
   };
 
   void read(Request request) try {
-    auto found = store_->read(request.item, options_.max_bytes);
-    if (!found) found = read_draft(request.item);
+    auto found = look_up(request.item);
     const auto* failure = found ? std::get_if<Failure>(&*found) : nullptr;
     const bool is_damaged = failure && failure->fault != Fault::kTooLargeByHead;
     if (other_ && (!found || is_damaged)) {
@@ -71,6 +80,18 @@ class StoredSource::Work {
     answer(std::move(stored));
   } catch (const std::exception&) {
     answer({.body = std::current_exception()});
+  }
+
+  std::optional<std::variant<std::vector<std::byte>, Failure>> look_up(const Item& item) {
+    static const std::string kStore = "the store";
+    const auto begun = SteadyClock::now();
+    auto found = store_->read(item, options_.max_bytes);
+    if (!found) found = read_draft(item);
+    if (!found) return found;  // another source has to
+    const auto* body = std::get_if<std::vector<std::byte>>(&*found);
+    reads_.begin(kStore, begun);
+    reads_.end(kStore, begun, begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
+    return found;
   }
 
   /// What has come and is not sealed yet.
@@ -135,6 +156,7 @@ class StoredSource::Work {
   const Handler handler_;
   std::atomic<bool> abandoned_ = false;
   std::atomic<uint64_t> stored_ = 0;
+  HostTable reads_;
   std::mutex mutex_;                           // guards asked_
   std::unordered_map<uint64_t, Asked> asked_;  // of the other source, by ticket
   Channel<Answer> fetched_{std::numeric_limits<size_t>::max()};
@@ -155,6 +177,7 @@ StoredSource::StoredSource(std::shared_ptr<Store> store, std::shared_ptr<const M
                                    std::move(handler))) {}
 StoredSource::~StoredSource() = default;
 SourceCounts StoredSource::counts() const { return work_->counts(); }
+std::vector<HostCounts> StoredSource::hosts() const { return work_->hosts(); }
 void StoredSource::submit(Request request) { work_->submit(std::move(request)); }
 
 }  // namespace atelier

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/manifest.h"
 #include "data/source.h"
@@ -32,6 +33,7 @@ class StoredSource : public Source {
   ~StoredSource() override;
   void submit(Request request) override;
   SourceCounts counts() const override;
+  std::vector<HostCounts> hosts() const override;
 
  private:
   class Work;

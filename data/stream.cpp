@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "data/limit.h"
 #include "data/open_source.h"
 #include "data/pipeline.h"
 #include "data/retry.h"
@@ -11,26 +12,29 @@
 namespace atelier {
 namespace {
 
-/// Which stage the consumer waits for, judged by the shares of time since the stream began.
-std::string limiting_stage(const StreamReport& report) {
-  constexpr double kHardlyWaits = 0.05, kAlwaysBusy = 0.75;
-  const auto total = [](const StageTime& stage) { return stage.busy + stage.starved + stage.blocked; };
-  if (report.deliver.starved < kHardlyWaits * total(report.deliver)) return "consumer";
-  return report.decode.busy > kAlwaysBusy * total(report.decode) ? "decode" : "network";
+uint64_t pixel_bytes(const Batch& batch) {
+  const auto side = static_cast<uint64_t>(batch.side);
+  return static_cast<uint64_t>(batch.size) * static_cast<uint64_t>(3 + batch.condition_channels) * side * side;
 }
 
 }  // namespace
 
 /// The consumer's side: what has been delivered so far, and the pipeline that it comes from.
 struct Stream::Consumer {
-  Pipeline pipeline;
+  std::unique_ptr<Pipeline> pipeline;
   StreamState state;
   SteadyClock::time_point left = SteadyClock::now();  // when next() last returned
   std::mutex mutex;                                   // guards counts
   StreamReport counts;                                // delivered, substituted, deliver and waited
 
   Consumer(const Config& config, StreamPlan plan, const MakeSource& make_source)
-      : pipeline(config, std::move(plan), make_source), state(pipeline.plan().start) {}
+      : pipeline(std::make_unique<Pipeline>(config, std::move(plan), make_source)), state(pipeline->plan().start) {}
+  Consumer(const Consumer&) = delete;
+  Consumer& operator=(const Consumer&) = delete;
+  /// What hangs for good keeps its memory, so that the program can go on to its end.
+  ~Consumer() {
+    if (!pipeline->retire()) static_cast<void>(pipeline.release());
+  }
 };
 
 Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_source) {
@@ -42,7 +46,7 @@ Stream::~Stream() = default;
 
 Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patience) {
   const auto begin = SteadyClock::now();
-  std::optional<Delivery> delivery = consumer_->pipeline.next(stop, begin + patience);
+  std::optional<Delivery> delivery = consumer_->pipeline->next(stop, begin + patience);
   const auto end = SteadyClock::now();
   const std::lock_guard lock(consumer_->mutex);
   consumer_->counts.waited += Seconds(end - begin).count();
@@ -52,8 +56,10 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   }
   consumer_->left = end;
   if (!delivery) return {};
+  consumer_->counts.deliver.item.add(Seconds(end - begin).count());
+  consumer_->counts.deliver.bytes += pixel_bytes(delivery->batch);
   for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
-  consumer_->state.position += consumer_->pipeline.plan().batch;
+  consumer_->state.position += consumer_->pipeline->plan().batch;
   consumer_->counts.delivered += static_cast<uint64_t>(delivery->batch.size);
   consumer_->counts.substituted += delivery->substituted;
   return std::move(delivery->batch);
@@ -61,16 +67,18 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
 
 StreamState Stream::state() const { return consumer_->state; }
 
-Verdicts Stream::ledger() const { return consumer_->pipeline.ledger(); }
+Verdicts Stream::ledger() const { return consumer_->pipeline->ledger(); }
 
 StreamReport Stream::report() const {
-  StreamReport report = consumer_->pipeline.report();
+  StreamReport report = consumer_->pipeline->report();
   const std::lock_guard lock(consumer_->mutex);
   report.delivered = consumer_->counts.delivered;
   report.substituted = consumer_->counts.substituted;
-  report.deliver = consumer_->counts.deliver;
+  const StageReport queued = std::exchange(report.deliver, consumer_->counts.deliver);
+  report.deliver.waiting = queued.waiting;
+  report.deliver.waiting_total = queued.waiting_total;
   report.waited = consumer_->counts.waited;
-  report.limit = limiting_stage(report);
+  report.limit = limit_of(report);
   return report;
 }
 

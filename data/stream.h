@@ -11,32 +11,52 @@
 
 #include "configs/config.h"
 #include "data/batch.h"
+#include "data/latency.h"
 #include "data/plan.h"
 #include "data/source.h"
 #include "data/verdicts.h"
 
 namespace atelier {
 
-/// Seconds that a stage was busy, that it had no input, and that there was no room for its output; they add up to the
-/// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
-/// batch on and is busy while the consumer is away.
-struct StageTime {
+/// How a stage has been doing since the stream began.
+struct StageReport {
+  /// Seconds that it was busy, that it had no input, and that there was no room for its output; they add up to the
+  /// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
+  /// batch on and is busy while the consumer is away.
   double busy = 0, starved = 0, blocked = 0;
+  /// One item: from asking the source for an image to its answer, whatever it is, with the wait for others of its host;
+  /// decoding one image on its thread; one wait of next() for a batch.
+  Latency item;
+  uint64_t bytes = 0;        ///< encoded bytes that came, that were decoded, bytes of the pixels delivered
+  uint64_t waiting = 0;      ///< samples now: asked for; fetched and not decoded; decoded and not taken
+  double waiting_total = 0;  ///< the same, times the seconds that they waited: divided by the time, the mean
+};
+
+/// Which stage the others wait for, and the images/s on both sides.
+struct Limit {
+  std::string stage;          ///< "network", "decode" or "consumer"
+  std::string host;           ///< the one that was waited for most, when the network limits
+  double network_gives = 0;   ///< answers, while any were awaited
+  double decode_gives = 0;    ///< with all threads busy
+  double consumer_takes = 0;  ///< if it never had to wait; 0: it does nothing but wait
+  std::string sentence;       ///< "network: example.org:443 gives 31.0 images/s, the consumer takes 55.2"
+  std::string brief;          ///< "network (example.org:443) 31.0 of 55.2/s"
 };
 
 /// A snapshot for progress lines; counts since the stream began.
 struct StreamReport {
   uint64_t delivered = 0;    ///< samples
-  uint64_t bytes = 0;        ///< encoded bytes fetched
   uint64_t substituted = 0;  ///< positions where another entry stands in
   uint64_t retries = 0;
   SourceCounts source;
   std::array<uint64_t, kFaultCount> failures{};  ///< failed attempts by Fault, transient ones included
-  StageTime fetch, decode, deliver;
-  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;  ///< the most that ever were
-  double waited = 0;         ///< seconds next() blocked
-  std::string limit;         ///< which stage the others wait for: "network", "decode" or "consumer"
+  StageReport fetch, decode, deliver;
+  int decode_threads = 0;
+  std::vector<HostCounts> hosts;  ///< those that were waited for most, the worst first
+  uint64_t memory = 0;            ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
+  uint64_t peak_memory = 0;       ///< the most that ever were
+  double waited = 0;              ///< seconds next() blocked
+  Limit limit;
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.
@@ -51,15 +71,18 @@ struct StreamReport {
 class Stream {
  public:
   /// `make_source` makes where the bytes come from; by default what open_source opens.
+  /// Throws std::invalid_argument for settings that do not go together.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
+  /// Waits for what is under way. After a stall for 5 s at most: what hangs even then is left behind with all that it
+  /// uses (the source too), so that the program can save, say why and end.
   ~Stream();
 
   /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
   /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
   /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
-  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, or when every entry of the list
-  /// has a verdict. `stop` ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty
-  /// (size 0).
+  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, when every entry of the list
+  /// has a verdict, or when nothing at all has moved for data.stall_limit of waiting here: then something hangs. `stop`
+  /// ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// After the batches delivered so far. Verdicts of positions not yet delivered are left out, so that the state does

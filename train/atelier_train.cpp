@@ -72,6 +72,7 @@ class Run {
       if (epoch_ends()) end_epoch();
     }
     if (saved_ != clock().position()) save();
+    tolerate([&] { write_stream_report(); }, "");
     report_.status(clock(), clock().finished() ? "finished" : "interrupted");
     if (clock().finished()) return kGood;
     console_.say(
@@ -79,6 +80,7 @@ class Run {
     return kInterrupted;
   } catch (const std::exception&) {
     tolerate([&] { report_.status(clock(), "failed"); }, "");
+    tolerate([&] { write_stream_report(); }, "");
     throw;
   }
 
@@ -103,6 +105,7 @@ class Run {
     tolerate([&] {
       report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
       if (status_.due()) report_.status(clock(), "running");
+      if (stream_report_.due()) write_stream_report();
     });
     if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
     return true;
@@ -118,6 +121,7 @@ class Run {
         console_.progress(fmt::format("no data for {:.0f} s (failures: {})  {}", seconds_between(asked, Time::now()),
                                       failures_text(stream_.report()), report_.progress(clock())));
       if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
+      if (stream_report_.due()) tolerate([&] { write_stream_report(); });
     }
   } catch (const std::runtime_error&) {
     if (clock().step() > 0) tolerate([&] { save(); }, "");
@@ -137,6 +141,11 @@ class Run {
     if (last || epoch() % config_.train.checkpoint_every == 0) tolerate([&] { save(); });
     tolerate([&] { report_.status(clock(), "running"); });
     console_.say(report_.progress(clock()));
+  }
+
+  void write_stream_report() const {
+    publish_file(fs::path(config_.train.run_dir) / "stream.json",
+                 summary_json(stream_.report(), seconds_between(begin_, Time::now())) + "\n");
   }
 
   void save() {
@@ -162,7 +171,8 @@ class Run {
   Stream& stream_;
   Console& console_;
   Examples held_out_, shown_;
-  Every status_{10};
+  const Time::time_point begin_ = Time::now();
+  Every status_{10}, stream_report_{kReportSeconds};
   uint64_t saved_ = std::numeric_limits<uint64_t>::max();  // position of the last save; none yet
 };
 

@@ -27,7 +27,7 @@ constexpr std::array kQuietSettings = {
     "train.run_dir",     "train.resume",     "train.device",      "train.threads",      "train.precision",
     "data.list",         "data.accept_list", "data.threads",      "data.memory",        "data.connections",
     "data.head_timeout", "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline",
-    "data.verify_list",  "data.cache",       "data.head",         "data.user_agent",
+    "data.verify_list",  "data.cache",       "data.head",         "data.user_agent",    "data.stall_limit",
 };
 
 json settings_of(const Config& config) {

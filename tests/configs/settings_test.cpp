@@ -78,7 +78,7 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
   [[maybe_unused]] const auto& [list, cache, verify, seed, shuffle, held_out, image_size, fit, filter, condition, flip,
                                 brightness, max_image_size, ask_head, opt_out, agent, private_, connections, threads,
-                                memory, head, get, deadline, rate, outage] = DataConfig{};
+                                memory, head, get, deadline, rate, outage, stall] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
   [[maybe_unused]] const auto& [run_dir, resume_, epochs, steps, batch, device, precision, compute, learning, schedule,
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};

@@ -94,6 +94,55 @@ TEST_F(AtelierDataTest, APassEndsWithASummaryAndALedger) {
   EXPECT_THAT(read_file(errors()), HasSubstr(" images in "));
 }
 
+TEST_F(AtelierDataTest, AReportSaysHowEachStageDid) {
+  const std::string file = (folder_ / "report.json").string();
+  EXPECT_EQ(run("stream " + list() + " --report " + file).code, 0);
+  const auto report = nlohmann::json::parse(read_file(file));
+  EXPECT_GE(report["delivered"], 41);
+  for (const char* stage : {"fetch", "decode", "deliver"}) {
+    EXPECT_GT(report[stage]["items"], 0) << stage;
+    EXPECT_GT(report[stage]["bytes"], 0) << stage;
+    EXPECT_LE(report[stage]["p50"], report[stage]["p95"]) << stage;
+    EXPECT_LE(report[stage]["p95"], report[stage]["max"]) << stage;
+    EXPECT_GE(report[stage]["waiting_mean"], 0) << stage;
+  }
+  ASSERT_EQ(report["hosts"].size(), 1u);
+  EXPECT_EQ(report["hosts"][0]["host"], "local files");
+  EXPECT_GE(report["hosts"][0]["images"], 40);
+  EXPECT_GE(report["hosts"][0]["failures"], 1);
+  EXPECT_GT(report["limit_sentence"].get<std::string>().size(), 20u);
+
+  EXPECT_EQ(run("stream " + list() + " --report " + folder_.string()).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("--report cannot be"));
+  use_list("{\"url\":\"missing.png\"}\n");
+  EXPECT_EQ(run("stream " + list() + " --report " + file).code, 1);
+  const auto failed = nlohmann::json::parse(read_file(file));
+  EXPECT_EQ(failed["delivered"], 0) << "a stream that fails says so, too";
+  EXPECT_GE(failed["failures"]["missing-file"], 1);
+}
+
+TEST_F(AtelierDataTest, ABenchMeasuresEachStage) {
+  const Outcome bench = run("bench " + list() + " --seconds 1 --json --data.threads 2");
+  EXPECT_EQ(bench.code, 0);
+  const auto result = nlohmann::json::parse(bench.out);
+  for (const char* stage : {"list", "fetch", "decode_one", "decode_all", "stream"}) {
+    EXPECT_GT(result[stage]["images"], 0) << stage;
+    EXPECT_GT(result[stage]["cpu_seconds_per_1000"], 0) << stage;
+    EXPECT_LE(result[stage]["seconds"], 1.5) << stage;
+  }
+  EXPECT_EQ(result["fetch"]["images"], 40) << "each image once";
+  EXPECT_EQ(result["fetch"]["failures"], 1);
+  EXPECT_LE(result["stream"]["images"], 64) << "a pass, in batches of 32";
+  EXPECT_GE(result["decode_one"]["images"], 40) << "from memory, as often as there is time";
+  EXPECT_LT(result["best"], 1.0001 * result["decode_all"]["images_per_second"].get<double>());
+  EXPECT_THAT(read_file(errors()), HasSubstr("measuring decode, all threads for 1 s"));
+  EXPECT_THAT(run("bench " + list() + " --seconds 1").out, HasSubstr("64 cores"));
+  use_list("{\"url\":\"missing.png\"}\n");
+  EXPECT_EQ(run("bench " + list() + " --seconds 1").code, 1);
+  EXPECT_THAT(read_file(errors()), HasSubstr("no image of "));
+  EXPECT_EQ(run("bench " + list() + " --seconds 0").code, 2);
+}
+
 TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   const std::string store = (folder_ / "store").string();
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -29,7 +30,8 @@ class FakeWeb {
 
   uint32_t scramble = 1;               ///< seed of the order of answers
   std::chrono::microseconds pause{0};  ///< before each answer
-  bool silent = false;                 ///< never answers at all
+  std::atomic<bool> silent = false;    ///< never answers at all
+  bool in_order = false;               ///< answers as it was asked
 
   Body ask(const std::string& url) {
     std::unique_lock lock(mutex_);
@@ -93,10 +95,11 @@ class FakeSource : public Source {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
       if (pending_.empty() || web_.silent) {
-        changed_.wait(lock);
+        changed_.wait_for(lock, std::chrono::milliseconds(20));  // silent may change unannounced
         continue;
       }
-      const auto pick = pending_.begin() + static_cast<std::ptrdiff_t>(random_() % pending_.size());
+      const size_t place = web_.in_order ? 0 : random_() % pending_.size();
+      const auto pick = pending_.begin() + static_cast<std::ptrdiff_t>(place);
       const Request request = std::move(*pick);
       pending_.erase(pick);
       lock.unlock();

@@ -38,6 +38,32 @@ TEST(Http, BringsTheBodyAfterAHead) {
   EXPECT_EQ(counts.connections, 1u);
 }
 
+TEST(Http, TellsWhichHostWasWaitedFor) {
+  LoopbackServer fast([](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "fast"); });
+  LoopbackServer slow([](const HttpRequest& request, HttpReply& reply) {
+    if (request.method == "GET") reply.wait(0.2);
+    reply.send_answer(request.path == "/gone" ? 404 : 200, "slow and steady");
+  });
+  Fetcher fetcher(limits());
+  std::vector<uint64_t> tickets;
+  for (int i = 0; i < 40; ++i) tickets.push_back(fetcher.submit(slow.url()));  // three rounds of 16
+  tickets.push_back(fetcher.submit(slow.url("/gone")));
+  tickets.push_back(fetcher.submit(fast.url()));
+  tickets.push_back(fetcher.submit("/no/such/file.png"));
+  for (const uint64_t ticket : tickets) fetcher.wait(ticket);
+  const auto hosts = fetcher.source().hosts();
+  ASSERT_EQ(hosts.size(), 3u);
+  EXPECT_EQ(hosts[0].host, fmt::format("127.0.0.1:{}", slow.port()));
+  EXPECT_EQ(hosts[0].images, 40u);
+  EXPECT_EQ(hosts[0].failures, 1u);
+  EXPECT_EQ(hosts[0].bytes, 40u * 15);
+  EXPECT_GE(hosts[0].transferring, 40 * 0.2);
+  EXPECT_GE(hosts[0].waited, hosts[0].transferring + 24 * 0.2) << "24 waited for the first round, 8 for the second";
+  EXPECT_GE(hosts[0].busy, 0.6);
+  EXPECT_LT(hosts[0].busy, hosts[0].transferring / 5);
+  EXPECT_EQ(hosts[1].host == "local files" ? hosts[1].failures : hosts[2].failures, 1u);
+}
+
 TEST(Http, SaysWhoItIsAndAsksForNothingSpecial) {
   LoopbackServer server(
       [](const HttpRequest&, HttpReply& reply) { reply.send_answer(200, "x", {"Set-Cookie: id=1; Path=/"}); });

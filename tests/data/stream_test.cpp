@@ -227,18 +227,55 @@ TEST_F(StreamTest, TheReportNamesTheStageThatOthersWaitFor) {
   slow.pause = std::chrono::milliseconds(2);
   Stream waiting(config_, plan(), slow.source());
   for (int i = 0; i < 10; ++i) waiting.next();
-  EXPECT_EQ(waiting.report().limit, "network");
+  EXPECT_EQ(waiting.report().limit.stage, "network");
   EXPECT_GT(waiting.report().waited, 0.05);
-  EXPECT_GT(waiting.report().bytes, 80u * 100);
+  EXPECT_GT(waiting.report().fetch.bytes, 80u * 100);
 
   FakeWeb fast([](const std::string& address, int) { return found(address); });
   Stream idle(config_, plan(), fast.source());
-  for (int i = 0; i < 15 || (i < 200 && idle.report().limit != "consumer"); ++i) {
+  for (int i = 0; i < 15 || (i < 200 && idle.report().limit.stage != "consumer"); ++i) {
     idle.next();
     std::this_thread::sleep_for(std::chrono::milliseconds(30));
   }
-  EXPECT_EQ(idle.report().limit, "consumer");
+  EXPECT_EQ(idle.report().limit.stage, "consumer");
   EXPECT_GT(idle.report().fetch.blocked, 0.1);
+}
+
+TEST_F(StreamTest, TheReportCountsWhatEachStageDid) {
+  FakeWeb web([](const std::string& address, int) { return found(address); });
+  web.pause = std::chrono::milliseconds(3);
+  Stream stream(config_, plan(), web.source());
+  uint64_t pixels = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10; ++i) pixels += static_cast<uint64_t>(stream.next().size) * 3 * 16 * 16;
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const StreamReport report = stream.report();
+  EXPECT_GE(report.decode.item.count(), 80u);
+  EXPECT_GE(report.fetch.item.count(), report.decode.item.count());
+  EXPECT_GE(report.fetch.item.quantile(0.5), 0.003);
+  EXPECT_LT(report.fetch.item.max(), seconds + 1);
+  EXPECT_GT(report.decode.item.quantile(0.5), 1e-6);
+  EXPECT_LE(report.decode.bytes, report.fetch.bytes);
+  EXPECT_NEAR(report.decode.busy, report.decode.item.sum() / 2, 1e-9) << "the mean of two threads";
+  EXPECT_LE(report.decode.busy + report.decode.starved, seconds + 1);
+  EXPECT_EQ(report.deliver.item.count(), 10u);
+  EXPECT_EQ(report.deliver.bytes, pixels);
+  EXPECT_EQ(report.decode_threads, 2);
+  const double asked = report.fetch.waiting_total / (report.fetch.busy + report.fetch.starved + report.fetch.blocked);
+  EXPECT_GT(asked, 5) << "of at most 16";
+  EXPECT_LE(asked, 16);
+  EXPECT_LE(report.fetch.waiting, 16u);
+}
+
+TEST_F(StreamTest, SamplesThatNobodyTakesWaitForDelivery) {
+  FakeWeb web([](const std::string& address, int) { return found(address); });
+  Stream stream(config_, plan(), web.source());
+  stream.next();
+  for (int i = 0; i < 500 && stream.report().deliver.waiting < 56; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  EXPECT_EQ(stream.report().deliver.waiting, 7u * 8) << "as many as the look-ahead allows: 3 batches and 4 x 8 samples";
+  EXPECT_EQ(stream.report().fetch.waiting, 0u);
+  EXPECT_GT(stream.report().deliver.waiting_total, 0);
 }
 
 TEST_F(StreamTest, ThePlanFollowsFromTheSettings) {
