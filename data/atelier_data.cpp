@@ -248,13 +248,12 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 }
 
 /// A store with a copy of the list, whose rows it will hold.
-std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const std::filesystem::path& list,
-                                   const Manifest& manifest) {
-  const std::string copy = "list" + list.extension().string();
+std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest) {
+  const std::string copy = "list" + manifest.text_file().extension().string();
   auto store = std::make_shared<Store>(
       folder, StoreIdentity{.list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = copy});
   if (!std::filesystem::exists(folder / copy)) {
-    const MappedFile text(list);
+    const MappedFile text(manifest.text_file());
     publish_file(folder / copy, text.text());
   }
   return store;
@@ -270,7 +269,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const auto ledger = invocation.flag("ledger");
   if (ledger) check_ledger(*ledger);
   const auto manifest = open_list(config.data, invocation.stop);
-  const auto store = begin_store(folder, config.data.list, *manifest);
+  const auto store = begin_store(folder, *manifest);
   config.data.cache = folder.string();
   config.data.shuffle = Shuffle::kNone;
   config.data.held_out = 0;

@@ -175,6 +175,11 @@ bool read_json_line(std::string_view line, Entry& entry) {
 
 }  // namespace
 
+bool is_list_name(const std::filesystem::path& file) {
+  static constexpr std::array<std::string_view, 4> kEndings = {".txt", ".csv", ".tsv", ".jsonl"};
+  return std::find(kEndings.begin(), kEndings.end(), file.extension().string()) != kEndings.end();
+}
+
 ListRows::ListRows(std::string_view text, const std::filesystem::path& list) : text_(text) {
   if (text_.starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
   const std::string extension = list.extension().string();
@@ -187,7 +192,10 @@ ListRows::ListRows(std::string_view text, const std::filesystem::path& list) : t
     separator_ = extension == ".csv" ? ',' : '\t';
     read_header();
   } else {
-    throw std::invalid_argument("a list ends in .txt (a url a line), .csv, .tsv or .jsonl; rename or convert it");
+    throw std::invalid_argument(
+        "a list ends in .txt (a url a line), .csv, .tsv or .jsonl, or in one of them and .gz or .zst; rename or "
+        "convert "
+        "it (scripts/parquet_to_list.py reads parquet)");
   }
 }
 

@@ -13,6 +13,9 @@ namespace atelier {
 /// A row longer than this is a damaged file, such as one with a quote that never closes.
 inline constexpr size_t kMaxRowBytes = size_t{1} << 20;
 
+/// Whether a file's name ends as that of a list's text does: .txt, .csv, .tsv or .jsonl.
+bool is_list_name(const std::filesystem::path& file);
+
 /// What a column or a key of a list means. kOther is carried by the list and read by nobody.
 enum class Field { kUrl, kLabel, kCaption, kConditionUrl, kSha256, kGroup, kLicence, kCreator, kOther };
 

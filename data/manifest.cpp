@@ -3,23 +3,22 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include "base/files.h"
 #include "data/list_index.h"
+#include "data/list_places.h"
 #include "data/list_rows.h"
 #include "data/list_scan.h"
 #include "data/mapped_file.h"
+#include "data/unpacked_list.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -41,27 +40,18 @@ bool has_scheme(std::string_view url) {
          });
 }
 
-ListRows open_rows(const fs::path& list, std::string_view text) {
+ListRows open_rows(const fs::path& list, const fs::path& text_file, std::string_view text) {
   try {
-    return ListRows(text, list);
+    return ListRows(text, text_file);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(fmt::format("{}: {}", list.string(), error.what()));
   }
 }
 
-/// Where the index of a list may be: beside it, else in the user's cache folder (XDG Base Directory Specification).
-std::vector<fs::path> places_of_index(const fs::path& list) {
-  std::vector<fs::path> places{list.string() + ".index"};
-  fs::path cache;
-  if (const char* folder = std::getenv("XDG_CACHE_HOME"); folder && *folder == '/') {
-    cache = folder;
-  } else if (const char* home = std::getenv("HOME"); home && *home == '/') {
-    cache = fs::path(home) / ".cache";
-  }
-  if (cache.empty()) return places;
-  const std::string name = sha256_hex(fs::absolute(list).lexically_normal().string()).substr(0, 16);
-  places.push_back(cache / "atelier" / (name + "-" + list.filename().string() + ".index"));
-  return places;
+/// `progress` of one part of the work, as that of the whole.
+std::function<void(double)> part_of(const std::function<void(double)>& progress, double begin, double end) {
+  if (!progress) return {};
+  return [=](double share) { progress(begin + share * (end - begin)); };
 }
 
 /// The index at `place`, if it is that of the list as it is now.
@@ -76,7 +66,8 @@ std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& pri
 
 struct Manifest::State {
   fs::path list;
-  fs::path folder;  // absolute; relative urls are relative to it
+  fs::path folder;     // absolute; relative urls are relative to it
+  fs::path text_file;  // the list, or what it was unpacked to
   MappedFile file;
   ListRows rows;
   ListIndex index;
@@ -84,9 +75,11 @@ struct Manifest::State {
   State(const fs::path& path, const ManifestOptions& options)
       : list(path),
         folder(fs::absolute(path).parent_path()),
-        file(path),
-        rows(open_rows(path, file.text())),
-        index(open_index(options)) {}
+        text_file(text_file_of(path, options.verify, part_of(options.progress, 0, 0.5))),
+        file(text_file),
+        rows(open_rows(path, text_file, file.text())),
+        index(open_index({.verify = options.verify,
+                          .progress = text_file == path ? options.progress : part_of(options.progress, 0.5, 1)})) {}
 
   ListIndex open_index(const ManifestOptions& options) const;
   void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
@@ -99,9 +92,9 @@ struct Manifest::State {
 
 /// The list's own index if there is one, else a new one.
 ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
-  ListPrint print = print_of(list, file.text());
+  ListPrint print = print_of(text_file, file.text());
   if (file.text().size() >= kIndexedFrom) {
-    const std::vector<fs::path> places = places_of_index(list);
+    const std::vector<fs::path> places = places_of(text_file, ".index");
     for (const fs::path& place : places) {
       if (auto known = known_index(place, print, options)) return std::move(*known);
     }
@@ -118,16 +111,11 @@ ListIndex Manifest::State::open_index(const ManifestOptions& options) const {
   return ListIndex::in_memory(std::move(bytes));
 }
 
-/// Of several processes that need the same index, one writes it and the others wait.
 ListIndex Manifest::State::write_index_at(const fs::path& place, const ListPrint& print,
                                           const ManifestOptions& options) const {
-  fs::create_directories(fs::absolute(place).parent_path());
-  const fs::path lock_file = place.parent_path() / fmt::format(".{}.lock", place.filename().string());
-  std::optional<FileLock> lock;
-  while (!(lock = FileLock::try_acquire(lock_file))) {
+  const FileLock lock = lock_place(place, [&] {
     if (options.progress) options.progress(0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  });
   auto known = known_index(place, print, options);
   if (!known) {
     publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
@@ -145,7 +133,7 @@ void Manifest::State::write_index(ListPrint print, const ManifestOptions& option
   ListIndexWriter writer(write);
   Sha256 hash;
   hash.update(bytes(0, rows.begin()));
-  scan_list(rows, text, [&](const Stretch& stretch) {
+  const auto take = [&](const Stretch& stretch) {
     try {
       writer.add(stretch);
     } catch (const std::invalid_argument& error) {
@@ -153,7 +141,12 @@ void Manifest::State::write_index(ListPrint print, const ManifestOptions& option
     }
     hash.update(bytes(stretch.begin, stretch.end));
     if (options.progress) options.progress(static_cast<double>(stretch.end) / static_cast<double>(text.size()));
-  });
+  };
+  try {
+    scan_list(rows, text, take);
+  } catch (const BadRow& error) {
+    throw error_at(list, text, error);
+  }
   if (writer.rows() == 0) throw std::invalid_argument(list.string() + ": no rows; give the list at least one url");
   print.sha256 = hash.hex();
   writer.finish(print);
@@ -177,8 +170,6 @@ Entry Manifest::State::row(uint64_t number) const {
 
 Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try
     : state_(std::make_unique<State>(list, options)) {
-} catch (const BadRow& error) {
-  throw error_at(list, MappedFile(list).text(), error);
 } catch (const std::system_error& error) {
   throw std::invalid_argument(fmt::format("{}; check the path of the list", error.what()));
 }
@@ -186,6 +177,8 @@ Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try
 Manifest::~Manifest() = default;
 Manifest::Manifest(Manifest&&) noexcept = default;
 Manifest& Manifest::operator=(Manifest&&) noexcept = default;
+
+const fs::path& Manifest::text_file() const { return state_->text_file; }
 
 uint64_t Manifest::size() const { return state_->index.size(); }
 

@@ -18,11 +18,13 @@ struct ManifestOptions {
 };
 
 /// A list on disk with random access: txt (a URL a line), csv or tsv (header row, RFC 4180 quotes) or jsonl, told
-/// apart by the file's extension. Blank lines, and lines of a txt that begin with '#', are no rows.
+/// apart by the file's extension; any of them packed as .gz or .zst. Blank lines, and lines of a txt that begin with
+/// '#', are no rows.
 ///
 /// List and index (list_index.h) are memory-mapped, so what is held does not grow with the rows. A list of 16 MiB and
 /// more is read whole only once: its index is kept beside it as LIST.index, or in the user's cache folder where the
-/// list's own cannot be written; it is made again when size, time or samples of the list tell that it has changed.
+/// list's own cannot be written; it is made again when size, time or samples of the list tell that it has changed. A
+/// packed list is unpacked once (unpacked_list.h); from there on it is the list that was packed, also to sha256().
 ///
 /// Errors: std::invalid_argument with one sentence that names the file, the line and what to do (unreadable, empty,
 /// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type). Reading is const and may be
@@ -34,6 +36,9 @@ class Manifest {
   Manifest(Manifest&&) noexcept;
   Manifest& operator=(Manifest&&) noexcept;
 
+  /// The file with the list's text: the list itself, or what it was unpacked to.
+  const std::filesystem::path& text_file() const;
+
   uint64_t size() const;              ///< rows
   Entry entry(uint64_t index) const;  ///< index < size()
 
@@ -41,7 +46,7 @@ class Manifest {
   const std::vector<std::string>& labels() const;
   int64_t label_index(uint64_t index) const;  ///< -1: the row has none
 
-  /// SHA-256 of the file: what a resumed run compares.
+  /// SHA-256 of the list's text, packed or not: what a resumed run compares.
   const std::string& sha256() const;
 
   /// The rows kept (false) or held out (true): a group is held out when its keyed hash falls below `share`. A pure

@@ -108,6 +108,16 @@ TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00000.h5 is not as it was sealed"));
 }
 
+TEST_F(AtelierDataTest, AListThatIsPackedChangesNothing) {
+  ASSERT_EQ(std::system(("gzip -k " + list()).c_str()), 0);
+  const std::string packed = list() + ".gz", store = (folder_ / "store").string();
+  const std::string cache = " --cache " + (folder_ / "cache").string();
+  EXPECT_EQ(run("stream " + packed + " --dump 90" + cache).out, run("stream " + list() + " --dump 90" + cache).out);
+  EXPECT_EQ(run("pack " + packed + " " + store).code, 0);
+  EXPECT_EQ(read_file(store + "/list.jsonl"), read_file(list()));
+  EXPECT_EQ(run("stream " + store + " --dump 90").out, run("stream " + list() + " --dump 90").out);
+}
+
 TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) {
   const std::filesystem::path store = folder_ / "store";
   EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
