@@ -1,28 +1,27 @@
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
+#include <cctype>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <system_error>
+#include <string_view>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "base/files.h"
-#include "base/random.h"
 #include "configs/console.h"
+#include "configs/nearest.h"
 #include "configs/program.h"
+#include "data/command.h"
 #include "data/manifest.h"
 #include "data/mapped_file.h"
 #include "data/open_source.h"
@@ -50,6 +49,7 @@ const Program kProgram{
             {"held-out", "", "stream the rows that training does not see"},
             {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
             {"json", "", "write the summary to stdout as JSON"},
+            {"out", "FILE", "retry: write the ledger without what has healed"},
         },
     .examples =
         "  atelier-data stream furniture.jsonl\n"
@@ -58,37 +58,19 @@ const Program kProgram{
         "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
+        "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
         "labels LIST counts the rows of each label; pack LIST STORE fetches every image (and\n"
         "with --data.condition file every condition_url) into a\n"
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
-        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list.\n"
+        "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
+        "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
+        "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"
         "LIST is the setting data.list.\n"};
 
 using SteadyClock = std::chrono::steady_clock;
-
-/// Thrown when whoever reads stdout has had enough; ends the program quietly.
-struct ReaderGone {};
-
-void write_result(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
-  if (errno == EPIPE) throw ReaderGone();
-  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
-
-std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name) {
-  const auto text = invocation.flag(name);
-  if (!text) return std::nullopt;
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
-    throw std::invalid_argument(
-        fmt::format("--{} takes a whole number from 0 to {}, not \"{}\"", name, kMaxSeed, *text));
-  }
-  return number;
-}
 
 uint64_t samples_of(uint64_t passes, uint64_t entries) {
   const uint64_t most = std::numeric_limits<uint64_t>::max() / entries;
@@ -145,30 +127,13 @@ bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_tok
   return true;
 }
 
-/// Before an hour of streaming, not after it.
-void check_ledger(const std::filesystem::path& file) {
-  const auto folder = std::filesystem::absolute(file).parent_path();
-  if (std::filesystem::is_directory(file))
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: that is a folder", file.string()));
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw std::invalid_argument(fmt::format("--ledger cannot be {}: nothing can be written to {} ({})", file.string(),
-                                            folder.string(), std::generic_category().message(errno)));
-}
-
-std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
-  Console console;
-  return open_list(data, show_share(console, "reading the list", stop));
-}
-
-void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
-
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
 
   const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  if (ledger) check_writable("ledger", *ledger);
 
   const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -267,7 +232,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   if (std::filesystem::is_directory(config.data.list))
     throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
   const auto ledger = invocation.flag("ledger");
-  if (ledger) check_ledger(*ledger);
+  if (ledger) check_writable("ledger", *ledger);
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, *manifest);
   config.data.cache = folder.string();
@@ -320,28 +285,43 @@ int run_verify(const Invocation& invocation, const Config& config) {
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
+  std::string_view takes = "LIST";  ///< a list and a store are data.list
+  std::string_view also = {};       ///< a second argument
 };
-constexpr Command kCommands[] = {
-    {"stream", run_stream}, {"labels", run_labels}, {"order", run_order}, {"pack", run_pack}, {"verify", run_verify}};
+constexpr Command kCommands[] = {{"stream", run_stream},
+                                 {"labels", run_labels},
+                                 {"order", run_order},
+                                 {"pack", run_pack, "LIST", "STORE"},
+                                 {"verify", run_verify, "STORE"},
+                                 {"retry", run_retry, "LEDGER", "LIST"}};
+
+const Command& command_named(const std::string& name) {
+  const auto* command =
+      std::find_if(std::begin(kCommands), std::end(kCommands), [&](const Command& each) { return name == each.name; });
+  if (command != std::end(kCommands)) return *command;
+  std::vector<std::string> names;
+  for (const Command& each : kCommands) names.emplace_back(each.name);
+  throw std::invalid_argument(fmt::format("there is no command \"{}\"; did you mean {}? They are {}", name,
+                                          nearest(name, names), fmt::join(names, ", ")));
+}
 
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   Config config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
-  const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                     [&](const Command& each) { return given[0] == each.name; });
-  if (command == std::end(kCommands))
-    throw std::invalid_argument(fmt::format(
-        "there is no command \"{}\"; it is stream, labels, order, pack or verify, such as atelier-data stream LIST",
-        given[0]));
-  if (given.size() > 1) config.data.list = given[1];
-  if (config.data.list.empty())
-    throw std::invalid_argument(fmt::format("no {0}; name one: atelier-data {1} {2}",
-                                            command->run == run_verify ? "store" : "list", given[0],
-                                            command->run == run_verify ? "STORE" : "LIST"));
-  if (given.size() > 2 && command->run != run_pack)
-    throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", given[0], given[2]));
-  return command->run(invocation, config);
+  const Command& command = command_named(given[0]);
+  const size_t list_at = command.takes == "LEDGER" ? 2 : 1;
+  if (given.size() > list_at) config.data.list = given[list_at];
+  if (list_at == 1 ? config.data.list.empty() : given.size() < 2) {
+    std::string what(command.takes);
+    std::transform(what.begin(), what.end(), what.begin(), [](unsigned char letter) { return std::tolower(letter); });
+    throw std::invalid_argument(fmt::format("no {}; name one: atelier-data {} {}", what, given[0], command.takes));
+  }
+  const size_t most = command.also.empty() ? 2 : 3;
+  if (given.size() > most)
+    throw std::invalid_argument(fmt::format("{} takes {}; leave \"{}\" out", given[0],
+                                            fmt::join({command.takes, command.also}, " "), given[most]));
+  return command.run(invocation, config);
 }
 
 }  // namespace

@@ -34,8 +34,7 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<
                                           ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
 }
 
-MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
-                       std::function<void(const std::string& sentence)> failed) {
+MakeSource web_source(const DataConfig& data) {
   const HttpLimits limits{.max_bytes = data.max_image_size,
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
@@ -44,9 +43,12 @@ MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> m
                           .respect_opt_out = data.respect_opt_out,
                           .user_agent = data.user_agent,
                           .may_connect = data.allow_private ? is_any : is_public};
-  const MakeSource web = [limits](Source::Handler handler) {
-    return std::make_unique<HttpSource>(limits, std::move(handler));
-  };
+  return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
+}
+
+MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+                       std::function<void(const std::string& sentence)> failed) {
+  const MakeSource web = web_source(data);
   const bool is_packed = fs::is_directory(data.list);
   if (!is_packed && data.cache.empty()) return web;
 

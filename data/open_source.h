@@ -15,6 +15,9 @@ namespace atelier {
 ///   progress  as in ManifestOptions
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double share)> progress);
 
+/// Over the network and from local files, within the limits that the settings set.
+MakeSource web_source(const DataConfig& data);
+
 /// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from
 /// local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the cache
 /// cannot be written; at the latest when the source goes.

@@ -5,16 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "configs/console.h"
+#include "data/fault_counts.h"
 
 namespace atelier {
 namespace {
-
-/// 1234567 -> "1,234,567", whatever the locale.
-std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
-  return digits;
-}
 
 double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
 
@@ -36,15 +30,7 @@ nlohmann::ordered_json stage_json(const StageTime& stage) {
 
 }  // namespace
 
-std::string failures_text(const StreamReport& report) {
-  std::string text;
-  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
-    if (report.failures[fault] == 0) continue;
-    if (!text.empty()) text += ", ";
-    text += fmt::format("{} {}", fault_name(static_cast<Fault>(fault)), grouped(report.failures[fault]));
-  }
-  return text.empty() ? "none" : text;
-}
+std::string failures_text(const StreamReport& report) { return faults_text(report.failures); }
 
 std::string progress_line(const StreamReport& report, double seconds, uint64_t total) {
   std::string line = grouped(report.delivered);
@@ -86,18 +72,13 @@ std::string summary_text(const StreamReport& report, double seconds) {
 }
 
 std::string summary_json(const StreamReport& report, double seconds) {
-  nlohmann::ordered_json failures = nlohmann::ordered_json::object();
-  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
-    if (report.failures[fault] > 0)
-      failures[std::string(fault_name(static_cast<Fault>(fault)))] = report.failures[fault];
-  }
   const nlohmann::ordered_json json = {{"delivered", report.delivered},
                                        {"seconds", seconds},
                                        {"images_per_second", images_per_second(report, seconds)},
                                        {"bytes", report.bytes},
                                        {"substituted", report.substituted},
                                        {"retries", report.retries},
-                                       {"failures", failures},
+                                       {"failures", faults_json(report.failures)},
                                        {"heads", report.source.heads},
                                        {"gets", report.source.gets},
                                        {"connections", report.source.connections},

@@ -162,15 +162,55 @@ TEST_F(AtelierDataTest, CountsTheLabels) {
   EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
 }
 
+TEST_F(AtelierDataTest, RetryAsksForWhatFailedAndWritesWhatIsLeft) {
+  const std::string ledger = (folder_ / "ledger.jsonl").string(), left = (folder_ / "left.jsonl").string();
+  EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 0);
+  const Outcome still = run("retry " + ledger + " --out " + left);
+  EXPECT_EQ(still.code, 0);
+  EXPECT_EQ(still.out, "1 of 1 entries asked for again: 0 healed, 1 still failing\nfailing with: missing-file 1\n");
+  EXPECT_TRUE(Verdicts::from_jsonl(read_file(left)).has(40));
+  std::filesystem::copy(folder_ / "1.png", folder_ / "missing.png");
+  const std::string before = read_file(ledger);
+  const Outcome healed = run("retry " + ledger + " " + list() + " --json");
+  EXPECT_EQ(nlohmann::json::parse(healed.out)["healed"], 1);
+  EXPECT_EQ(read_file(ledger), before) << "nothing is written where nobody asked for it";
+  EXPECT_EQ(run("retry " + ledger + " --out " + ledger).code, 0);
+  EXPECT_EQ(read_file(ledger), "");
+  EXPECT_THAT(read_file(errors()), HasSubstr("0 verdicts left in " + ledger));
+}
+
+TEST_F(AtelierDataTest, ACheckpointsLedgerIsNotOverwritten) {
+  std::ofstream(folder_ / "state.json") << "{}";
+  std::ofstream(folder_ / "verdicts.jsonl");
+  const std::string ledger = (folder_ / "verdicts.jsonl").string();
+  EXPECT_EQ(run("retry " + ledger).code, 0);
+  EXPECT_EQ(run("retry " + ledger + " --out " + ledger).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("a checkpoint's files are sealed"));
+}
+
 TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
   std::filesystem::create_directories(folder_ / "folder" / "of things");
   const std::string folder = (folder_ / "folder").string();
-  for (const std::string& arguments :
-       {std::string("stream nowhere.jsonl"), std::string("stream"), std::string(), "dance " + list(),
-        "stream " + list() + " --dump many", "stream " + list() + " --dump 3 --json",
-        "stream " + list() + " --held-out", "stream " + folder, "pack " + list(), "pack " + list() + " " + folder,
-        "pack " + folder + " " + folder + "/store", "verify " + list(), "verify " + folder,
-        "stream " + list() + " more", "stream " + list() + " --cache " + list(), std::string("verify")}) {
+  for (const std::string& arguments : {std::string("stream nowhere.jsonl"),
+                                       std::string("stream"),
+                                       std::string(),
+                                       "dance " + list(),
+                                       "stream " + list() + " --dump many",
+                                       "stream " + list() + " --dump 3 --json",
+                                       "stream " + list() + " --held-out",
+                                       "stream " + folder,
+                                       "pack " + list(),
+                                       "pack " + list() + " " + folder,
+                                       "pack " + folder + " " + folder + "/store",
+                                       "verify " + list(),
+                                       "verify " + folder,
+                                       "stream " + list() + " more",
+                                       "stream " + list() + " --cache " + list(),
+                                       std::string("verify"),
+                                       std::string("retry"),
+                                       "retry " + list(),
+                                       "retry " + folder + "/none",
+                                       "retry " + list() + " a b"}) {
     const Outcome mistake = run(arguments);
     EXPECT_EQ(mistake.code, 2) << arguments;
     EXPECT_EQ(mistake.out, "");
