@@ -49,6 +49,7 @@ const Program kProgram{
             {"held-out", "", "stream the rows that training does not see"},
             {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
             {"json", "", "write the summary to stdout as JSON"},
+            {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
             {"out", "FILE", "retry: write the ledger without what has healed"},
         },
     .examples =
@@ -58,6 +59,7 @@ const Program kProgram{
         "  atelier-data pack furniture.jsonl furniture/ && atelier-data stream furniture/\n"
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
+        "  atelier-data probe furniture.jsonl --sample 5000\n"
         "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
@@ -66,6 +68,8 @@ const Program kProgram{
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
+        "probe LIST asks for some of the rows and fetches none: which are alive, how large they are,\n"
+        "which hosts are slow or gone, which rows repeat another;\n"
         "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
         "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"
         "LIST is the setting data.list.\n"};
@@ -293,6 +297,7 @@ constexpr Command kCommands[] = {{"stream", run_stream},
                                  {"order", run_order},
                                  {"pack", run_pack, "LIST", "STORE"},
                                  {"verify", run_verify, "STORE"},
+                                 {"probe", run_probe},
                                  {"retry", run_retry, "LEDGER", "LIST"}};
 
 const Command& command_named(const std::string& name) {

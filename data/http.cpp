@@ -121,11 +121,18 @@ class HttpSource::Loop {
   void answer_with_file(const Request& request) {
     Answer answer{.ticket = request.ticket, .body = {}};
     try {
+      if (limits_.look > 0) return handler_(look_at_file(request));
       std::visit([&](auto&& body) { answer.body = std::move(body); }, read_local_file(request.url, limits_.max_bytes));
     } catch (const std::exception&) {
       answer.body = std::current_exception();
     }
     handler_(std::move(answer));
+  }
+
+  Answer look_at_file(const Request& request) const {
+    const auto size = local_file_size(request.url, limits_.max_bytes);
+    if (const auto* failure = std::get_if<Failure>(&size)) return {request.ticket, *failure};
+    return {.ticket = request.ticket, .body = {}, .told = {.bytes = static_cast<int64_t>(std::get<uint64_t>(size))}};
   }
 
   void start_transfers() {
@@ -180,6 +187,7 @@ class HttpSource::Loop {
   }
 
   bool asks_head(const std::string& host) const {
+    if (limits_.look > 0) return true;
     if (limits_.head == HeadCheck::kAuto) return !tell_length_.contains(host);
     return limits_.head == HeadCheck::kAlways;
   }

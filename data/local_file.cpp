@@ -8,6 +8,7 @@
 #include <memory>
 #include <sys/stat.h>
 #include <system_error>
+#include <unistd.h>
 
 #include "base/free_with.h"
 
@@ -19,7 +20,21 @@ Failure system_failure(const char* what, int error) {
   return {Fault::kMissingFile, fmt::format("{}: {}", what, std::generic_category().message(error)), transient};
 }
 
+Failure too_large(uint64_t size, uint64_t max_bytes) {
+  return {Fault::kTooLargeByHead, fmt::format("a file of {} bytes is over {}", size, max_bytes)};
+}
+
 }  // namespace
+
+std::variant<uint64_t, Failure> local_file_size(const std::string& path, uint64_t max_bytes) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return system_failure("cannot look at the file", errno);
+  if (!S_ISREG(status.st_mode)) return Failure{Fault::kMissingFile, "not a regular file"};
+  if (::access(path.c_str(), R_OK) != 0) return system_failure("cannot open the file", errno);
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size > max_bytes) return too_large(size, max_bytes);
+  return size;
+}
 
 std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes) {
   // O_NONBLOCK: opening a FIFO returns at once instead of waiting for its writer.
@@ -30,8 +45,7 @@ std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string&
   if (!file || ::fstat(descriptor, &status) != 0) return system_failure("cannot look at the file", errno);
   if (!S_ISREG(status.st_mode)) return Failure{Fault::kMissingFile, "not a regular file"};
   const auto size = static_cast<uint64_t>(status.st_size);
-  if (size > max_bytes)
-    return Failure{Fault::kTooLargeByHead, fmt::format("a file of {} bytes is over {}", size, max_bytes)};
+  if (size > max_bytes) return too_large(size, max_bytes);
 
   // One byte more than promised, so that the end shows without growing. Files of /proc promise 0 and hold more.
   std::vector<std::byte> bytes(size + 1);

@@ -15,4 +15,7 @@ namespace atelier {
 /// it while it is read is kTooLargeInBody. Transient where another attempt may do: too many open files, a disk error.
 std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes);
 
+/// The size of such a file, without reading it; the same failures, as far as they show without.
+std::variant<uint64_t, Failure> local_file_size(const std::string& path, uint64_t max_bytes);
+
 }  // namespace atelier

@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "data/http.h"
 #include "data/store.h"
 #include "data/stored_source.h"
 
@@ -34,16 +33,21 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<
                                           ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
 }
 
+HttpLimits limits_of(const DataConfig& data) {
+  return {.max_bytes = data.max_image_size,
+          .head_timeout = data.head_timeout,
+          .get_timeout = data.get_timeout,
+          .connections = data.connections,
+          .head = data.head,
+          .respect_opt_out = data.respect_opt_out,
+          .user_agent = data.user_agent,
+          .may_connect = data.allow_private ? is_any : is_public};
+}
+
 MakeSource web_source(const DataConfig& data) {
-  const HttpLimits limits{.max_bytes = data.max_image_size,
-                          .head_timeout = data.head_timeout,
-                          .get_timeout = data.get_timeout,
-                          .connections = data.connections,
-                          .head = data.head,
-                          .respect_opt_out = data.respect_opt_out,
-                          .user_agent = data.user_agent,
-                          .may_connect = data.allow_private ? is_any : is_public};
-  return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
+  return [limits = limits_of(data)](Source::Handler handler) {
+    return std::make_unique<HttpSource>(limits, std::move(handler));
+  };
 }
 
 MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,

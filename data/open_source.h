@@ -5,6 +5,7 @@
 #include <string>
 
 #include "configs/config.h"
+#include "data/http.h"
 #include "data/manifest.h"
 #include "data/source.h"
 
@@ -15,7 +16,10 @@ namespace atelier {
 ///   progress  as in ManifestOptions
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double share)> progress);
 
-/// Over the network and from local files, within the limits that the settings set.
+/// The limits that the settings set.
+HttpLimits limits_of(const DataConfig& data);
+
+/// Over the network and from local files, within those limits.
 MakeSource web_source(const DataConfig& data);
 
 /// How a stream reaches the bytes of its rows: from the store that `data.list` is, else over the network and from

@@ -1,8 +1,10 @@
 #include "data/transfer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <limits>
 #include <stdexcept>
 #include <string_view>
 #include <sys/socket.h>
@@ -89,6 +91,8 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   body_ = {};
   error_.front() = '\0';
   set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
+  const std::string range = fmt::format("0-{}", limits_.look - 1);
+  set(easy_, CURLOPT_RANGE, limits_.look > 0 && !head ? range.c_str() : nullptr);  // libcurl copies it
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
 }
@@ -98,10 +102,12 @@ std::optional<Answer> Transfer::end(CURLcode result) {
     prepare(head_, true);
     return std::nullopt;
   }
-  if (const auto failure = judge(result)) return Answer{job_.request.ticket, *failure};
+  if (const auto failure = judge(result)) return answer(*failure);
+  if (limits_.look > 0 && (!head_ || (status() == 200 && content_length() >= 0)))
+    return answer(std::vector<std::byte>());
   if (!head_) {
     told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
-    return Answer{job_.request.ticket, std::exchange(body_, {})};
+    return answer(std::exchange(body_, {}));
   }
   prepare(false);
   return std::nullopt;
@@ -122,6 +128,43 @@ curl_off_t Transfer::content_length() const {
   return length;
 }
 
+/// A header of the last answer, fit for a log; empty when there is none.
+std::string Transfer::header(const char* name) const {
+  curl_header* found = nullptr;
+  if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
+  return printable(std::string(found->value).substr(0, 200));
+}
+
+/// Of the thing itself, where only its first bytes were asked for: the number behind the slash of a 206's
+/// Content-Range, else Content-Length, else what came if that was all.
+int64_t Transfer::whole_length() const {
+  if (status() == 206) {
+    const std::string range = header("Content-Range");
+    const size_t slash = range.find('/');
+    if (slash == std::string::npos || slash + 1 == range.size() || range[slash + 1] == '*') return -1;
+    return std::max(-1LL, std::strtoll(range.c_str() + slash + 1, nullptr, 10));
+  }
+  if (status() != 200) return -1;
+  if (promised_ > 0) return static_cast<int64_t>(std::min<uint64_t>(promised_, std::numeric_limits<int64_t>::max()));
+  if (content_length() >= 0) return content_length();
+  return head_ || cut_ == Cut::kLooked ? -1 : static_cast<int64_t>(body_.size());
+}
+
+Answer Transfer::answer(decltype(Answer::body) body) const {
+  if (limits_.look == 0) return {job_.request.ticket, std::move(body)};
+  std::string type = header("Content-Type");
+  type.resize(std::min({type.find(';'), type.find(' '), type.size()}));
+  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  curl_off_t microseconds = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_TOTAL_TIME_T, &microseconds);
+  return {.ticket = job_.request.ticket,
+          .body = std::move(body),
+          .told = {.bytes = whole_length(),
+                   .type = std::move(type),
+                   .seconds = static_cast<double>(microseconds) / 1e6,
+                   .by_get = !head_}};
+}
+
 long Transfer::status() const {
   long code = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
@@ -136,9 +179,12 @@ std::optional<Failure> Transfer::judge(CURLcode result) {
     if (std::find(kSettled.begin(), kSettled.end(), code) == kSettled.end()) return std::nullopt;
   }
   if (code >= 400) return status_failure();
-  if (opted_out_ && code == 200) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
-  if (result != CURLE_OK) return transport_failure(result);
-  if (!head_ && code != 200) return status_failure();
+  if (opted_out_ && (code == 200 || code == 206)) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
+  if (result != CURLE_OK && cut_ != Cut::kLooked) return transport_failure(result);
+  const bool is_part = limits_.look > 0 && code == 206;
+  if (!head_ && code != 200 && !is_part) return status_failure();
+  if (is_part && whole_length() > static_cast<int64_t>(limits_.max_bytes))
+    return Failure{Fault::kTooLargeByHead, fmt::format("{} bytes are over {}", whole_length(), limits_.max_bytes)};
   return std::nullopt;
 }
 
@@ -168,12 +214,9 @@ Failure Transfer::transport_failure(CURLcode result) {
     case CURLE_OPERATION_TIMEDOUT:
       return timeout_failure();
     case CURLE_FILESIZE_EXCEEDED: {
-      curl_header* length = nullptr;
-      curl_easy_header(easy_.get(), "Content-Length", 0, CURLH_HEADER, -1, &length);
-      if (length != nullptr) promised_ = std::strtoull(length->value, nullptr, 10);
-      return {Fault::kTooLargeByHead,
-              fmt::format("Content-Length {} is over {}", length != nullptr ? printable(length->value) : "",
-                          limits_.max_bytes)};
+      const std::string length = header("Content-Length");
+      promised_ = std::strtoull(length.c_str(), nullptr, 10);
+      return {Fault::kTooLargeByHead, fmt::format("Content-Length {} is over {}", length, limits_.max_bytes)};
     }
     case CURLE_TOO_MANY_REDIRECTS:
       return {Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
@@ -255,12 +298,17 @@ size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) 
 size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   const size_t bytes = size * count;
-  if (transfer.status() != 200) return bytes;  // an error's page: watch_progress bounds it
+  const bool is_part = transfer.limits_.look > 0 && transfer.status() == 206;
+  if (transfer.status() != 200 && !is_part) return bytes;  // an error's page: watch_progress bounds it
   if (transfer.opted_out_) {
     transfer.cut_ = Cut::kOptOut;
     return CURL_WRITEFUNC_ERROR;
   }
   std::vector<std::byte>& body = transfer.body_;
+  if (transfer.limits_.look > 0 && body.size() + bytes > transfer.limits_.look) {
+    transfer.cut_ = Cut::kLooked;
+    return CURL_WRITEFUNC_ERROR;
+  }
   if (body.size() + bytes > transfer.limits_.max_bytes) {
     transfer.cut_ = Cut::kBody;
     return CURL_WRITEFUNC_ERROR;

@@ -21,6 +21,8 @@ namespace atelier {
 ///         thing is gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may
 ///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
 ///   GET   200 is the only good status. 408, 425, 429 and 5xx are transient, the rest is not.
+///         When it only looks (HttpLimits::look) a HEAD that says 200 and how long is the answer; else GET asks for the
+///         first bytes, and 206 is as good as 200.
 ///   Both  A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///
 /// For one thread; libcurl holds its address.
@@ -50,6 +52,9 @@ class Transfer {
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
   curl_off_t content_length() const;
+  std::string header(const char* name) const;
+  int64_t whole_length() const;
+  Answer answer(decltype(Answer::body) body) const;
   std::optional<Failure> judge(CURLcode result);
   Failure transport_failure(CURLcode result);
   Failure timeout_failure() const;
@@ -62,7 +67,7 @@ class Transfer {
   static size_t take_body(char* data, size_t size, size_t count, void* self) noexcept;
   static int watch_progress(void* self, curl_off_t total, curl_off_t received, curl_off_t, curl_off_t) noexcept;
 
-  enum class Cut { kNone, kHeaders, kBody, kOptOut };  ///< why we broke off
+  enum class Cut { kNone, kHeaders, kBody, kOptOut, kLooked };  ///< why we broke off
 
   const HttpLimits& limits_;
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it

@@ -162,6 +162,16 @@ TEST_F(AtelierDataTest, CountsTheLabels) {
   EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
 }
 
+TEST_F(AtelierDataTest, ProbeSaysWhatAListIsWorth) {
+  const Outcome all = run("probe " + list());
+  EXPECT_EQ(all.code, 0);
+  EXPECT_THAT(all.out, HasSubstr("41 of 41 rows asked for, none fetched\n"));
+  EXPECT_THAT(all.out, HasSubstr(": missing-file 1\n"));
+  const std::string some = run("probe " + list() + " --sample 10 --json --seed 5").out;
+  EXPECT_EQ(nlohmann::json::parse(some)["asked"], 10);
+  EXPECT_EQ(run("probe " + list() + " --sample 10 --json --seed 5").out, some);
+}
+
 TEST_F(AtelierDataTest, RetryAsksForWhatFailedAndWritesWhatIsLeft) {
   const std::string ledger = (folder_ / "ledger.jsonl").string(), left = (folder_ / "left.jsonl").string();
   EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 0);
