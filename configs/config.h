@@ -23,6 +23,7 @@ enum class Quality { kFast, kBalanced, kHigh };
 struct DataConfig {
   std::string list;              ///< the list file (txt, csv, tsv or jsonl), or a packed store
   std::string cache;             ///< folder that keeps what has been fetched; empty: none
+  std::string where;             ///< which rows are used; empty: all
   bool verify_list = false;      ///< read the whole list, even if its index looks right
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent
   Shuffle shuffle = Shuffle::kFull;

@@ -28,6 +28,8 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.list, Text{});
   visit(Setting{"data.cache", "", "folder that keeps what has been fetched, for later passes; empty: none"}, data.cache,
         Text{});
+  visit(Setting{"data.where", "", "rows to use, such as licence=CC-BY-3.0|CC0 and label!=lamp; empty: all"}, data.where,
+        Text{});
   visit(Setting{"data.verify_list", "", "read the whole list, even if its index looks right"}, data.verify_list,
         Boolean{});
   visit(Setting{"data.seed", "", "seed of order and augmentation; none: the run's"}, data.seed,

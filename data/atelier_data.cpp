@@ -47,7 +47,7 @@ const Program kProgram{
             {"start", "POSITION", "begin there instead of at 0"},
             {"passes", "K", "end after K passes over the list (1)"},
             {"held-out", "", "stream the rows that training does not see"},
-            {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+            {"ledger", "FILE", "write a JSON line for each entry that could not be had; credits: leave those out"},
             {"json", "", "write the summary to stdout as JSON"},
             {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
             {"out", "FILE", "retry: write the ledger without what has healed"},
@@ -60,6 +60,7 @@ const Program kProgram{
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
         "  atelier-data probe furniture.jsonl --sample 5000\n"
+        "  atelier-data credits furniture.jsonl --where 'label=chair|sofa' > CREDITS.txt\n"
         "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
@@ -70,6 +71,7 @@ const Program kProgram{
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
         "probe LIST asks for some of the rows and fetches none: which are alive, how large they are,\n"
         "which hosts are slow or gone, which rows repeat another;\n"
+        "credits LIST prints the attributions that the licences of the rows demand;\n"
         "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
         "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"
         "LIST is the setting data.list.\n"};
@@ -167,8 +169,9 @@ int run_stream(const Invocation& invocation, const Config& config) {
 int run_labels(const Invocation& invocation, const Config& config) {
   const auto manifest = open_list(config.data, invocation.stop);
   std::vector<uint64_t> counts(manifest->labels().size() + 1);  // the last one: rows without
-  for (uint64_t row = 0; row < manifest->size(); ++row) {
-    const int64_t label = manifest->label_index(row);
+  const RowSet rows = manifest->rows();
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) {
+    const int64_t label = manifest->label_index(rows.at(rank));
     ++counts[label < 0 ? counts.size() - 1 : static_cast<size_t>(label)];
   }
   for (size_t i = 0; i < manifest->labels().size(); ++i) {
@@ -245,6 +248,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
   plan.augment = false;
+  const RowSet rows = plan.rows;
 
   bool complete = false;
   std::string failure;  // of the store; told at the latest when the stream goes
@@ -255,8 +259,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
     try {
-      const Meter meter(stream, manifest->size());
-      complete = take_samples(stream, manifest->size(), false, invocation.stop);
+      const Meter meter(stream, rows.size());
+      complete = take_samples(stream, rows.size(), false, invocation.stop);
     } catch (const std::runtime_error&) {
       write_ledger();
       throw;
@@ -265,8 +269,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
   }
   if (!failure.empty()) throw std::runtime_error(failure);
   uint64_t held = 0;
-  for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
-  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, manifest->size(),
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
+  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, rows.size(),
              count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
   return complete ? kGood : kInterrupted;
 }
@@ -298,6 +302,7 @@ constexpr Command kCommands[] = {{"stream", run_stream},
                                  {"pack", run_pack, "LIST", "STORE"},
                                  {"verify", run_verify, "STORE"},
                                  {"probe", run_probe},
+                                 {"credits", run_credits},
                                  {"retry", run_retry, "LEDGER", "LIST"}};
 
 const Command& command_named(const std::string& name) {

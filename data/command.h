@@ -36,6 +36,7 @@ Verdicts read_ledger(const std::filesystem::path& file);
 /// For open_source: what cannot be kept is said on stderr.
 void warn_of_cache(const std::string& sentence);
 
+int run_credits(const Invocation& invocation, const Config& config);
 int run_probe(const Invocation& invocation, const Config& config);
 int run_retry(const Invocation& invocation, const Config& config);
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,13 @@ class ListRows {
   ///   returns  false: a blank line or a comment, so no row
   bool read(size_t offset, Entry& entry, size_t& next) const;
 
+  /// The fields that every row has by the list's format; nothing where each row names its own (jsonl).
+  const std::vector<std::string>& names() const { return names_; }
+
+  /// Calls take(name, value) for every field of the row that begins at `offset`, known or not, as it is written:
+  /// texts, numbers and truth values; of jsonl only those at the top level.
+  void each_value(size_t offset, const std::function<void(std::string_view name, std::string_view value)>& take) const;
+
  private:
   enum class Format { kText, kTable, kJson };
 
@@ -52,7 +60,8 @@ class ListRows {
   Format format_ = Format::kText;
   char separator_ = ',';
   size_t begin_ = 0;
-  std::vector<Field> columns_;  // of a table
+  std::vector<Field> columns_;      // of a table
+  std::vector<std::string> names_;  // of the columns
 };
 
 }  // namespace atelier

@@ -5,7 +5,10 @@
 #include <cerrno>
 #include <cmath>
 #include <fmt/format.h>
+#include <functional>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <stdexcept>
 #include <string_view>
@@ -13,11 +16,14 @@
 #include <utility>
 
 #include "base/files.h"
+#include "configs/nearest.h"
 #include "data/list_index.h"
 #include "data/list_places.h"
 #include "data/list_rows.h"
 #include "data/list_scan.h"
 #include "data/mapped_file.h"
+#include "data/row_filter.h"
+#include "data/row_ranges.h"
 #include "data/unpacked_list.h"
 
 namespace atelier {
@@ -71,6 +77,7 @@ struct Manifest::State {
   MappedFile file;
   ListRows rows;
   ListIndex index;
+  std::vector<uint64_t> used;  // a bit a row; empty: all are
 
   State(const fs::path& path, const ManifestOptions& options)
       : list(path),
@@ -79,12 +86,18 @@ struct Manifest::State {
         file(text_file),
         rows(open_rows(path, text_file, file.text())),
         index(open_index({.verify = options.verify,
-                          .progress = text_file == path ? options.progress : part_of(options.progress, 0.5, 1)})) {}
+                          .where = {},
+                          .progress = text_file == path ? options.progress : part_of(options.progress, 0.5, 1)})) {
+    if (!options.where.empty()) find_used(RowFilter(options.where), options.progress);
+  }
 
   ListIndex open_index(const ManifestOptions& options) const;
   void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
   ListIndex write_index_at(const fs::path& place, const ListPrint& print, const ManifestOptions& options) const;
   Entry row(uint64_t number) const;
+  void find_used(const RowFilter& filter, const std::function<void(double)>& progress);
+  void check_fields(const RowFilter& filter, const std::set<std::string, std::less<>>& seen) const;
+  bool is_used(uint64_t row) const { return used.empty() || (used[row / 64] >> row % 64 & 1) != 0; }
   std::string resolved(const std::string& url) const {
     return has_scheme(url) ? url : (folder / url).lexically_normal().string();
   }
@@ -168,6 +181,47 @@ Entry Manifest::State::row(uint64_t number) const {
                   list.string(), number));
 }
 
+/// Asks the filter about every row, on all cores.
+void Manifest::State::find_used(const RowFilter& filter, const std::function<void(double)>& progress) {
+  check_fields(filter, {rows.names().begin(), rows.names().end()});
+  std::vector<uint64_t> bits(index.size() / 64 + 1);
+  std::set<std::string, std::less<>> seen;
+  std::mutex mutex;  // guards seen and count
+  uint64_t count = 0;
+  const auto ask = [&](uint64_t begin, uint64_t end) {
+    std::set<std::string, std::less<>> names;
+    uint64_t found = 0;
+    for (uint64_t number = begin; number < end; ++number) {
+      const bool matches = filter.matches(rows, index.mark(number).offset, names);
+      bits[number / 64] |= uint64_t{matches} << number % 64;
+      found += matches ? 1 : 0;
+    }
+    const std::lock_guard lock(mutex);
+    seen.merge(names);
+    count += found;
+  };
+  try {
+    for_each_range(index.size(), ask, progress);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(fmt::format(
+        "{}: a row is not where the list's index has it ({}); set data.verify_list once", list.string(), error.what()));
+  }
+  check_fields(filter, seen);
+  if (count == 0)
+    throw std::invalid_argument(list.string() + ": data.where lets no row through; compare it with the list");
+  used = std::move(bits);
+}
+
+/// A field that no row has is a mistake, even in a condition that would then be true. Nothing is known of no names.
+void Manifest::State::check_fields(const RowFilter& filter, const std::set<std::string, std::less<>>& seen) const {
+  if (seen.empty()) return;
+  for (const std::string& field : filter.fields()) {
+    if (seen.contains(field)) continue;
+    throw std::invalid_argument(fmt::format("{}: data.where names the field \"{}\", which no row has; did you mean {}?",
+                                            list.string(), field, nearest(field, {seen.begin(), seen.end()})));
+  }
+}
+
 Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try
     : state_(std::make_unique<State>(list, options)) {
 } catch (const std::system_error& error) {
@@ -196,9 +250,15 @@ int64_t Manifest::label_index(uint64_t index) const { return state_->index.mark(
 
 const std::string& Manifest::sha256() const { return state_->index.print().sha256; }
 
+RowSet Manifest::rows() const {
+  if (state_->used.empty()) return RowSet::all(size());
+  return RowSet::of(size(), [&](uint64_t row) { return state_->is_used(row); });
+}
+
 RowSet Manifest::split(double share, bool held_out) const {
   const auto end = static_cast<uint64_t>(std::ceil(std::ldexp(share, 32)));
-  return RowSet::of(size(), [&](uint64_t row) { return (state_->index.mark(row).group < end) == held_out; });
+  return RowSet::of(
+      size(), [&](uint64_t row) { return state_->is_used(row) && (state_->index.mark(row).group < end) == held_out; });
 }
 
 }  // namespace atelier

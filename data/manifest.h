@@ -14,6 +14,7 @@ namespace atelier {
 
 struct ManifestOptions {
   bool verify = false;                         ///< make the index anew, even if it looks right
+  std::string where = {};                      ///< which rows are used (row_filter.h); empty: all
   std::function<void(double share)> progress;  ///< called now and then while the list is read; on the same thread
 };
 
@@ -27,8 +28,8 @@ struct ManifestOptions {
 /// packed list is unpacked once (unpacked_list.h); from there on it is the list that was packed, also to sha256().
 ///
 /// Errors: std::invalid_argument with one sentence that names the file, the line and what to do (unreadable, empty,
-/// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type). Reading is const and may be
-/// done from any number of threads.
+/// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type, no row that is used). Reading
+/// is const and may be done from any number of threads.
 class Manifest {
  public:
   explicit Manifest(const std::filesystem::path& list, const ManifestOptions& options = {});
@@ -46,11 +47,14 @@ class Manifest {
   const std::vector<std::string>& labels() const;
   int64_t label_index(uint64_t index) const;  ///< -1: the row has none
 
+  /// The rows that are used: those that `where` lets through.
+  RowSet rows() const;
+
   /// SHA-256 of the list's text, packed or not: what a resumed run compares.
   const std::string& sha256() const;
 
-  /// The rows kept (false) or held out (true): a group is held out when its keyed hash falls below `share`. A pure
-  /// function of (group, share): lists may grow without moving anybody.
+  /// Of the rows that are used, those kept (false) or held out (true): a group is held out when its keyed hash falls
+  /// below `share`. A pure function of (group, share): lists may grow without moving anybody.
   RowSet split(double share, bool held_out) const;
 
  private:

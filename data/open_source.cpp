@@ -29,8 +29,9 @@ fs::path list_of(const fs::path& list_or_store) {
 }  // namespace
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, std::function<void(double)> progress) {
-  return std::make_shared<const Manifest>(list_of(data.list),
-                                          ManifestOptions{.verify = data.verify_list, .progress = std::move(progress)});
+  return std::make_shared<const Manifest>(
+      list_of(data.list),
+      ManifestOptions{.verify = data.verify_list, .where = data.where, .progress = std::move(progress)});
 }
 
 HttpLimits limits_of(const DataConfig& data) {

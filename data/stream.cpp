@@ -39,7 +39,7 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
     throw std::invalid_argument("nothing is held out; set data.held_out to a share of the groups, such as 0.05");
   }
   StreamPlan plan;
-  plan.rows = data.held_out > 0 ? manifest->split(data.held_out, held_out) : RowSet::all(manifest->size());
+  plan.rows = data.held_out > 0 ? manifest->split(data.held_out, held_out) : manifest->rows();
   if (plan.rows.empty()) {
     throw std::invalid_argument("the split of " + data.list + " leaves no rows on one side; change data.held_out");
   }

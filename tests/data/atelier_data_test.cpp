@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <signal.h>
 #include <sstream>
 #include <sys/wait.h>
@@ -160,6 +161,37 @@ TEST_F(AtelierDataTest, ShowsTheOrderWithoutFetchingAnything) {
 
 TEST_F(AtelierDataTest, CountsTheLabels) {
   EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
+}
+
+TEST_F(AtelierDataTest, AFilterHoldsInEveryCommand) {
+  const std::string which = list() + " --where label=bed";
+  EXPECT_EQ(run("labels " + which).out, "10\tbed\n0\tchair\n");
+  std::istringstream lines(run("order " + which + " --seed 3").out);
+  std::set<int> rows;
+  for (std::string line; std::getline(lines, line);) rows.insert(std::stoi(line.substr(line.find(',') + 1)));
+  EXPECT_EQ(rows, (std::set<int>{0, 4, 8, 12, 16, 20, 24, 28, 32, 36}));
+  const std::string store = (folder_ / "beds").string();
+  EXPECT_EQ(run("pack " + list() + " " + store + " --where label=bed").code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 10 of 10 images"));
+  EXPECT_EQ(run("stream " + store + " --dump 30 --where label=bed").out, run("stream " + which + " --dump 30").out);
+  EXPECT_EQ(run("stream " + list() + " --where lable=bed").code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("did you mean label?"));
+}
+
+TEST_F(AtelierDataTest, CreditsNameThoseWhoMustBeNamed) {
+  use_list(
+      "{\"url\":\"1.png\",\"creator\":\"Ana\",\"licence\":\"CC-BY-3.0\",\"label\":\"bed\"}\n"
+      "{\"url\":\"2.png\",\"creator\":\"Ben\",\"licence\":\"CC-BY-3.0\",\"label\":\"sofa\"}\n"
+      "{\"url\":\"missing.png\",\"creator\":\"Cleo\",\"licence\":\"CC-BY-3.0\",\"label\":\"sofa\"}\n"
+      "{\"url\":\"3.png\",\"licence\":\"who knows\",\"label\":\"sofa\"}\n");
+  const std::string ledger = (folder_ / "ledger.jsonl").string();
+  EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 0);
+  const Outcome credits = run("credits " + list() + " --ledger " + ledger + " --where label=sofa");
+  EXPECT_EQ(credits.code, 0);
+  EXPECT_EQ(credits.out, "Ben, CC-BY-3.0 (https://creativecommons.org/licenses/by/3.0/): 1 work\n  " +
+                             (folder_ / "2.png").string() + "\n");
+  EXPECT_THAT(read_file(errors()), HasSubstr("look for yourself: \"who knows\" 1"));
+  EXPECT_EQ(nlohmann::json::parse(run("credits " + list() + " --json").out)["attributions"].size(), 3u);
 }
 
 TEST_F(AtelierDataTest, ProbeSaysWhatAListIsWorth) {
