@@ -47,10 +47,10 @@ function(atelier_library name)
   set_property(GLOBAL APPEND PROPERTY ATELIER_FOLDERS ${name})
 endfunction()
 
-# atelier_program(<name> SOURCE file LIBRARIES ...): the target `programs` builds all of them.
+# atelier_program(<name> SOURCE ... LIBRARIES ...): the target `programs` builds all of them.
 add_custom_target(programs)
 function(atelier_program name)
-  cmake_parse_arguments(arg "" "SOURCE" "LIBRARIES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "SOURCE;LIBRARIES" ${ARGN})
   add_executable(${name} ${arg_SOURCE})
   target_link_libraries(${name} PRIVATE ${arg_LIBRARIES} atelier_warnings)
   set_target_properties(${name} PROPERTIES INSTALL_RPATH ${TORCH_INSTALL_PREFIX}/lib)  # LibTorch stays where it is, also inside the checkout

@@ -19,6 +19,7 @@ struct Alias {
 inline constexpr Alias kAliases[] = {
     {"list", "data.list"},
     {"cache", "data.cache"},
+    {"where", "data.where"},
     {"verify-list", "data.verify_list"},
     {"head", "data.head"},
     {"allow-private", "data.allow_private"},

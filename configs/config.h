@@ -25,6 +25,7 @@ enum class Quality { kFast, kBalanced, kHigh };
 struct DataConfig {
   std::string list;              ///< the list file (txt, csv, tsv or jsonl), a packed store, or a mix of such
   std::string cache;             ///< folder that keeps what has been fetched; empty: none
+  std::string where;             ///< which rows are used; empty: all
   bool verify_list = false;      ///< read the whole list, even if its index looks right
   bool accept_list = false;      ///< go on with a list that is not the run's
   std::optional<uint64_t> seed;  ///< order and augmentation; the run's seed when absent

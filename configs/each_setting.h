@@ -30,6 +30,8 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.list, Text{});
   visit(Setting{"data.cache", "", "folder that keeps what has been fetched, for later passes; empty: none"}, data.cache,
         Text{});
+  visit(Setting{"data.where", "", "rows to use, such as licence=CC-BY-3.0|CC0 and label!=lamp; empty: all"}, data.where,
+        Text{});
   visit(Setting{"data.verify_list", "", "read the whole list, even if its index looks right"}, data.verify_list,
         Boolean{});
   visit(Setting{"data.accept_list", "", "go on with a list that has changed since the run was saved"}, data.accept_list,

@@ -1,25 +1,25 @@
 #include <algorithm>
-#include <cerrno>
-#include <charconv>
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <unistd.h>
+#include <string_view>
 #include <vector>
 
 #include "base/files.h"
-#include "base/random.h"
 #include "configs/console.h"
+#include "configs/nearest.h"
 #include "configs/program.h"
 #include "data/bench.h"
+#include "data/command.h"
 #include "data/manifest.h"
 #include "data/meter.h"
 #include "data/mix.h"
@@ -46,10 +46,12 @@ const Program kProgram{
             {"start", "POSITION", "begin there instead of at 0"},
             {"passes", "K", "end after K passes over the list (1)"},
             {"held-out", "", "stream the rows that training does not see"},
-            {"ledger", "FILE", "write a JSON line for each entry that could not be had"},
+            {"ledger", "FILE", "write a JSON line for each entry that could not be had; credits: leave those out"},
             {"report", "FILE", "write how it goes to a file as JSON: every 30 s, and at the end"},
             {"seconds", "S", "bench: measure each stage for so long (3)"},
             {"json", "", "write the summary to stdout as JSON"},
+            {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
+            {"out", "FILE", "retry: write the ledger without what has healed"},
         },
     .examples =
         "  atelier-data stream furniture.jsonl\n"
@@ -59,6 +61,9 @@ const Program kProgram{
         "  atelier-data verify furniture/\n"
         "  atelier-data order furniture.jsonl --quality\n"
         "  atelier-data bench furniture.jsonl\n"
+        "  atelier-data probe furniture.jsonl --sample 5000\n"
+        "  atelier-data credits furniture.jsonl --where 'label=chair|sofa' > CREDITS.txt\n"
+        "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
         "stream LIST delivers batches of train.batch_size until a pass is over or Ctrl-C ends it;\n"
         "labels LIST counts the rows of each label; pack LIST STORE fetches every image (and\n"
@@ -66,29 +71,13 @@ const Program kProgram{
         "folder that takes the list's place, and goes on where it was stopped; verify STORE reads\n"
         "the folder whole and checks it; order LIST writes what stands where, as position,entry, and\n"
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
-        "bench LIST measures each stage alone and all together, and what that means for more cores.\n"
+        "bench LIST measures each stage alone and all together, and what that means for more cores;\n"
+        "probe LIST asks for some of the rows and fetches none: which are alive, how large they are,\n"
+        "which hosts are slow or gone, which rows repeat another;\n"
+        "credits LIST prints the attributions that the licences of the rows demand;\n"
+        "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
+        "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"
         "LIST is the setting data.list.\n"};
-
-/// Thrown when whoever reads stdout has had enough; ends the program quietly.
-struct ReaderGone {};
-
-void write_result(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
-  if (errno == EPIPE) throw ReaderGone();
-  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
-
-std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name) {
-  const auto text = invocation.flag(name);
-  if (!text) return std::nullopt;
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
-    throw std::invalid_argument(
-        fmt::format("--{} takes a whole number from 0 to {}, not \"{}\"", name, kMaxSeed, *text));
-  }
-  return number;
-}
 
 uint64_t samples_of(uint64_t passes, uint64_t entries) {
   const uint64_t most = std::numeric_limits<uint64_t>::max() / entries;
@@ -119,27 +108,6 @@ bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_tok
   }
   return true;
 }
-
-/// The file that a flag names. Refused before an hour of streaming, not after it.
-std::optional<std::string> file_flag(const Invocation& invocation, const char* name) {
-  auto file = invocation.flag(name);
-  if (!file) return file;
-  const auto folder = std::filesystem::absolute(*file).parent_path();
-  if (std::filesystem::is_directory(*file))
-    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is a folder", name, *file));
-  if (::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw std::invalid_argument(fmt::format("--{} cannot be {}: nothing can be written to {} ({})", name, *file,
-                                            folder.string(), std::generic_category().message(errno)));
-  return file;
-}
-
-std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
-  Console console;
-  return open_list(data, show_share(console, "reading the list", stop),
-                   [&](const std::string& sentence) { console.warn(sentence); });
-}
-
-void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
 
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
@@ -176,8 +144,9 @@ int run_stream(const Invocation& invocation, const Config& config) {
 int run_labels(const Invocation& invocation, const Config& config) {
   const auto manifest = open_list(config.data, invocation.stop);
   std::vector<uint64_t> counts(manifest->labels().size() + 1);  // the last one: rows without
-  for (uint64_t row = 0; row < manifest->size(); ++row) {
-    const int64_t label = manifest->label_index(row);
+  const RowSet rows = manifest->rows();
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) {
+    const int64_t label = manifest->label_index(rows.at(rank));
     ++counts[label < 0 ? counts.size() - 1 : static_cast<size_t>(label)];
   }
   for (size_t i = 0; i < manifest->labels().size(); ++i) {
@@ -240,7 +209,7 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest) {
   const StoreIdentity identity{.list_sha256 = manifest.sha256(),
                                .rows = manifest.size(),
-                               .list = "list" + manifest.path().extension().string()};
+                               .list = "list" + manifest.text_file().extension().string()};
   auto store = std::make_shared<Store>(folder, identity);
   store->keep_list(manifest.text());
   return store;
@@ -265,6 +234,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
   plan.augment = false;
+  const RowSet rows = plan.rows;
 
   bool complete = false;
   // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
@@ -276,8 +246,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
     try {
-      const Meter meter(stream, manifest->size(), report);
-      complete = take_samples(stream, manifest->size(), false, invocation.stop);
+      const Meter meter(stream, rows.size(), report);
+      complete = take_samples(stream, rows.size(), false, invocation.stop);
     } catch (const std::runtime_error&) {
       write_ledger();
       throw;
@@ -286,8 +256,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
   }
   if (!failure->empty()) throw std::runtime_error(*failure);
   uint64_t held = 0;
-  for (uint64_t row = 0; row < manifest->size(); ++row) held += store->has({.row = row});
-  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, manifest->size(),
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
+  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, rows.size(),
              count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
   return complete ? kGood : kInterrupted;
 }
@@ -326,29 +296,46 @@ int run_bench(const Invocation& invocation, const Config& config) {
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
+  std::string_view takes = "LIST";  ///< a list and a store are data.list
+  std::string_view also = {};       ///< a second argument
 };
-constexpr Command kCommands[] = {{"stream", run_stream}, {"labels", run_labels}, {"order", run_order},
-                                 {"pack", run_pack},     {"verify", run_verify}, {"bench", run_bench}};
+constexpr Command kCommands[] = {{"stream", run_stream},
+                                 {"labels", run_labels},
+                                 {"order", run_order},
+                                 {"pack", run_pack, "LIST", "STORE"},
+                                 {"verify", run_verify, "STORE"},
+                                 {"bench", run_bench},
+                                 {"probe", run_probe},
+                                 {"credits", run_credits},
+                                 {"retry", run_retry, "LEDGER", "LIST"}};
+
+const Command& command_named(const std::string& name) {
+  const auto* command =
+      std::find_if(std::begin(kCommands), std::end(kCommands), [&](const Command& each) { return name == each.name; });
+  if (command != std::end(kCommands)) return *command;
+  std::vector<std::string> names;
+  for (const Command& each : kCommands) names.emplace_back(each.name);
+  throw std::invalid_argument(fmt::format("there is no command \"{}\"; did you mean {}? They are {}", name,
+                                          nearest(name, names), fmt::join(names, ", ")));
+}
 
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   Config config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
-  const auto* command = std::find_if(std::begin(kCommands), std::end(kCommands),
-                                     [&](const Command& each) { return given[0] == each.name; });
-  if (command == std::end(kCommands))
-    throw std::invalid_argument(fmt::format(
-        "there is no command \"{}\"; it is stream, labels, order, pack, verify or bench, such as atelier-data stream "
-        "LIST",
-        given[0]));
-  if (given.size() > 1) config.data.list = given[1];
-  if (config.data.list.empty())
-    throw std::invalid_argument(fmt::format("no {0}; name one: atelier-data {1} {2}",
-                                            command->run == run_verify ? "store" : "list", given[0],
-                                            command->run == run_verify ? "STORE" : "LIST"));
-  if (given.size() > 2 && command->run != run_pack)
-    throw std::invalid_argument(fmt::format("{} takes one list; leave \"{}\" out", given[0], given[2]));
-  return command->run(invocation, config);
+  const Command& command = command_named(given[0]);
+  const size_t list_at = command.takes == "LEDGER" ? 2 : 1;
+  if (given.size() > list_at) config.data.list = given[list_at];
+  if (list_at == 1 ? config.data.list.empty() : given.size() < 2) {
+    std::string what(command.takes);
+    std::transform(what.begin(), what.end(), what.begin(), [](unsigned char letter) { return std::tolower(letter); });
+    throw std::invalid_argument(fmt::format("no {}; name one: atelier-data {} {}", what, given[0], command.takes));
+  }
+  const size_t most = command.also.empty() ? 2 : 3;
+  if (given.size() > most)
+    throw std::invalid_argument(fmt::format("{} takes {}; leave \"{}\" out", given[0],
+                                            fmt::join({command.takes, command.also}, " "), given[most]));
+  return command.run(invocation, config);
 }
 
 }  // namespace

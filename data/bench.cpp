@@ -54,14 +54,13 @@ class Stopwatch {
   const std::stop_token stop_;
 };
 
-uint64_t row_at(const StreamPlan& plan, uint64_t position) { return plan.rows.at(slot_at(plan.order, position)); }
-
 BenchStage bench_list(const StreamPlan& plan, const BenchOptions& options) {
+  const StratifiedOrder order = plan.stratified_order();
   BenchStage stage;
   const Stopwatch watch(options);
   for (; watch.runs(); ++stage.images) {
     const auto begin = SteadyClock::now();
-    static_cast<void>(plan.manifest->entry(row_at(plan, stage.images)));
+    static_cast<void>(plan.manifest->entry(order.row_at(stage.images)));
     stage.item.add(seconds_since(begin));
   }
   return watch.finish(std::move(stage));
@@ -72,6 +71,7 @@ class FetchBench {
  public:
   FetchBench(const Config& config, const StreamPlan& plan)
       : plan_(plan),
+        order_(plan.stratified_order()),
         window_(2 * static_cast<uint64_t>(config.data.connections)),
         source_(open_source(config.data, plan.manifest)([this](Answer answer) { answers_.push(std::move(answer)); })) {}
 
@@ -91,7 +91,7 @@ class FetchBench {
 
  private:
   void ask() {
-    const uint64_t row = row_at(plan_, next_);
+    const uint64_t row = order_.row_at(next_);
     asked_.emplace(next_, SteadyClock::now());
     source_->submit({next_++, plan_.manifest->entry(row).url, {row}});
   }
@@ -112,6 +112,7 @@ class FetchBench {
   }
 
   const StreamPlan& plan_;
+  const StratifiedOrder order_;
   const uint64_t window_;
   BenchStage stage_;
   std::map<uint64_t, SteadyClock::time_point> asked_;
@@ -124,7 +125,7 @@ class FetchBench {
 
 BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, int threads,
                         const BenchOptions& options) {
-  const auto square = static_cast<size_t>(recipe.side) * static_cast<size_t>(recipe.side);
+  const auto square = static_cast<size_t>(recipe.framing.side) * static_cast<size_t>(recipe.framing.side);
   std::atomic<uint64_t> next = 0;
   std::vector<BenchStage> parts(static_cast<size_t>(threads));
   const Stopwatch watch(options);

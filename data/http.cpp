@@ -141,14 +141,26 @@ class HttpSource::Loop {
     hosts_.begin(kFiles, begun);
     Answer answer{.ticket = job.request.ticket, .body = {}};
     try {
-      std::visit([&](auto&& body) { answer.body = std::move(body); },
-                 read_local_file(job.url.target, limits_.max_bytes, job.url.range));
+      if (limits_.look > 0) {
+        answer = look_at_file(job);
+      } else {
+        std::visit([&](auto&& body) { answer.body = std::move(body); },
+                   read_local_file(job.url.target, limits_.max_bytes, job.url.range));
+      }
     } catch (const std::exception&) {
       answer.body = std::current_exception();
     }
     const auto* body = std::get_if<std::vector<std::byte>>(&answer.body);
     hosts_.end(kFiles, begun, begun, SteadyClock::now(), body != nullptr, body ? body->size() : 0);
     handler_(std::move(answer));
+  }
+
+  Answer look_at_file(const Job& job) const {
+    const auto size = local_file_size(job.url.target, limits_.max_bytes, job.url.range);
+    if (const auto* failure = std::get_if<Failure>(&size)) return {job.request.ticket, *failure};
+    Answer looked{.ticket = job.request.ticket, .body = {}};
+    looked.told.bytes = static_cast<int64_t>(std::get<uint64_t>(size));
+    return looked;
   }
 
   void start_transfers() {
@@ -206,6 +218,7 @@ class HttpSource::Loop {
   }
 
   bool asks_head(const std::string& host) const {
+    if (limits_.look > 0) return true;
     if (limits_.head == HeadCheck::kAuto) return !tell_length_.contains(host);
     return limits_.head == HeadCheck::kAlways;
   }

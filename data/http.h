@@ -20,6 +20,8 @@ struct HttpLimits {
   double connect_timeout = 10;      ///< seconds to connect, TLS included
   int connections = 32;             ///< transfers at once
   HeadCheck head = HeadCheck::kAlways;
+  uint64_t look = 0;  ///< bytes; over 0: only look. No body is fetched (a good answer has an empty one, and Told):
+                      ///< HEAD, and where that is refused or tells no length, GET for so many bytes at most
   bool respect_opt_out = true;
   std::string user_agent = {};  ///< empty: "atelier/VERSION"
   bool (*may_connect)(const sockaddr&, socklen_t) = is_public;

@@ -166,6 +166,42 @@ class JsonRow : public nlohmann::json_sax<nlohmann::json> {
   std::string name_;
 };
 
+/// Hands over the texts, numbers and truth values at the top level of one JSON object.
+class JsonValues : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  using Take = std::function<void(std::string_view name, std::string_view value)>;
+  explicit JsonValues(const Take& take) : take_(take) {}
+
+  bool null() override { return true; }
+  bool boolean(bool value) override { return give(value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) override { return give(std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return give(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t& text) override { return give(text); }
+  bool binary(binary_t&) override { return true; }
+  bool string(string_t& value) override { return give(value); }
+  bool key(string_t& name) override {
+    if (depth_ == 1) name_ = std::move(name);
+    return true;
+  }
+  bool start_object(size_t) override { return ++depth_, true; }
+  bool start_array(size_t) override { return ++depth_, true; }
+  bool end_object() override { return --depth_, true; }
+  bool end_array() override { return --depth_, true; }
+  bool parse_error(size_t, const std::string&, const nlohmann::json::exception&) override {
+    throw std::invalid_argument("not valid JSON");
+  }
+
+ private:
+  bool give(std::string_view value) const {
+    if (depth_ == 1) take_(name_, value);
+    return true;
+  }
+
+  const Take& take_;
+  int depth_ = 0;
+  std::string name_;
+};
+
 bool read_json_line(std::string_view line, Entry& entry) {
   if (trim(line).empty()) return false;
   JsonRow row(entry);
@@ -175,11 +211,17 @@ bool read_json_line(std::string_view line, Entry& entry) {
 
 }  // namespace
 
+bool is_list_name(const std::filesystem::path& file) {
+  static constexpr std::array<std::string_view, 4> kEndings = {".txt", ".csv", ".tsv", ".jsonl"};
+  return std::find(kEndings.begin(), kEndings.end(), file.extension().string()) != kEndings.end();
+}
+
 ListRows::ListRows(std::string_view text, const std::filesystem::path& list) : text_(text) {
   if (text_.starts_with(kByteOrderMark)) begin_ = kByteOrderMark.size();
   const std::string extension = list.extension().string();
   if (extension == ".txt") {
     format_ = Format::kText;
+    names_ = {"url"};
   } else if (extension == ".jsonl") {
     format_ = Format::kJson;
   } else if (extension == ".csv" || extension == ".tsv") {
@@ -187,25 +229,27 @@ ListRows::ListRows(std::string_view text, const std::filesystem::path& list) : t
     separator_ = extension == ".csv" ? ',' : '\t';
     read_header();
   } else {
-    throw std::invalid_argument("a list ends in .txt (a url a line), .csv, .tsv or .jsonl; rename or convert it");
+    throw std::invalid_argument(
+        "a list ends in .txt (a url a line), .csv, .tsv or .jsonl, or in one of them and .gz or .zst; rename or "
+        "convert "
+        "it (scripts/parquet_to_list.py reads parquet)");
   }
 }
 
 void ListRows::read_header() {
-  std::vector<std::string> names;
-  read_fields(text_, separator_, begin_, [&](size_t, std::string&& name) {
+  read_fields(text_, separator_, begin_, [&](size_t, const std::string& name) {
     const Field field = field_of(trim(name));
     if (field != Field::kOther && std::find(columns_.begin(), columns_.end(), field) != columns_.end()) {
       throw std::invalid_argument(fmt::format("the header names the column \"{}\" twice; rename one", name));
     }
     columns_.push_back(field);
-    names.push_back(std::move(name));
+    names_.emplace_back(trim(name));
   });
-  if (std::all_of(names.begin(), names.end(), [](const std::string& name) { return name.empty(); }))
+  if (std::all_of(names_.begin(), names_.end(), [](const std::string& name) { return name.empty(); }))
     throw std::invalid_argument("there is no header; a table begins with the names of its columns, such as url,label");
   if (std::find(columns_.begin(), columns_.end(), Field::kUrl) == columns_.end()) {
     throw std::invalid_argument(fmt::format(
-        "the header has no column \"url\" but {}; name the column of the image urls \"url\"", fmt::join(names, ", ")));
+        "the header has no column \"url\" but {}; name the column of the image urls \"url\"", fmt::join(names_, ", ")));
   }
 }
 
@@ -239,6 +283,19 @@ bool ListRows::read(size_t offset, Entry& entry, size_t& next) const {
   const bool is_row = format_ == Format::kTable ? read_table_row(offset, entry, next) : read_line(offset, entry, next);
   if (is_row) normalize(entry);
   return is_row;
+}
+
+void ListRows::each_value(size_t offset, const std::function<void(std::string_view, std::string_view)>& take) const {
+  if (format_ == Format::kTable) {
+    read_fields(text_, separator_, offset, [&](size_t number, const std::string& value) {
+      if (number < names_.size()) take(names_[number], value);
+    });
+    return;
+  }
+  const std::string_view line = text_.substr(offset, text_.find('\n', offset) - offset);
+  if (format_ == Format::kText) return take(names_.front(), trim(line));
+  JsonValues values(take);
+  nlohmann::json::sax_parse(line.begin(), line.end(), &values);
 }
 
 }  // namespace atelier

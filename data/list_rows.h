@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@ namespace atelier {
 
 /// A row longer than this is a damaged file, such as one with a quote that never closes.
 inline constexpr size_t kMaxRowBytes = size_t{1} << 20;
+
+/// Whether a file's name ends as that of a list's text does: .txt, .csv, .tsv or .jsonl.
+bool is_list_name(const std::filesystem::path& file);
 
 /// What a column or a key of a list means. kOther is carried by the list and read by nobody.
 enum class Field { kUrl, kLabel, kCaption, kConditionUrl, kSha256, kGroup, kLicence, kCreator, kOther };
@@ -38,6 +42,13 @@ class ListRows {
   ///   returns  false: a blank line or a comment, so no row
   bool read(size_t offset, Entry& entry, size_t& next) const;
 
+  /// The fields that every row has by the list's format; nothing where each row names its own (jsonl).
+  const std::vector<std::string>& names() const { return names_; }
+
+  /// Calls take(name, value) for every field of the row that begins at `offset`, known or not, as it is written:
+  /// texts, numbers and truth values; of jsonl only those at the top level.
+  void each_value(size_t offset, const std::function<void(std::string_view name, std::string_view value)>& take) const;
+
  private:
   enum class Format { kText, kTable, kJson };
 
@@ -49,7 +60,8 @@ class ListRows {
   Format format_ = Format::kText;
   char separator_ = ',';
   size_t begin_ = 0;
-  std::vector<Field> columns_;  // of a table
+  std::vector<Field> columns_;      // of a table
+  std::vector<std::string> names_;  // of the columns
 };
 
 }  // namespace atelier

@@ -41,6 +41,20 @@ std::variant<std::vector<std::byte>, Failure> read_part(int descriptor, const By
 
 }  // namespace
 
+std::variant<uint64_t, Failure> local_file_size(const std::string& path, uint64_t max_bytes,
+                                                const std::optional<ByteRange>& range) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return system_failure("cannot look at the file", errno);
+  if (!S_ISREG(status.st_mode)) return Failure{Fault::kMissingFile, "not a regular file"};
+  if (::access(path.c_str(), R_OK) != 0) return system_failure("cannot open the file", errno);
+  const auto whole = static_cast<uint64_t>(status.st_size);
+  if (range && range->last >= whole)
+    return Failure{Fault::kTruncated, fmt::format("the file ends at byte {}, before {} does", whole, range->text())};
+  const uint64_t size = range ? range->size() : whole;
+  if (size > max_bytes) return too_large(range ? "part" : "file", size, max_bytes);
+  return size;
+}
+
 std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes,
                                                               const std::optional<ByteRange>& range) {
   if (range && range->size() > max_bytes) return too_large("part", range->size(), max_bytes);

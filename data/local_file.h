@@ -19,4 +19,8 @@ namespace atelier {
 std::variant<std::vector<std::byte>, Failure> read_local_file(const std::string& path, uint64_t max_bytes,
                                                               const std::optional<ByteRange>& range = {});
 
+/// The size of such a file or part, without reading it; the same failures, as far as they show without.
+std::variant<uint64_t, Failure> local_file_size(const std::string& path, uint64_t max_bytes,
+                                                const std::optional<ByteRange>& range = {});
+
 }  // namespace atelier

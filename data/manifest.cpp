@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <span>
@@ -13,11 +15,15 @@
 #include <utility>
 
 #include "base/files.h"
+#include "configs/nearest.h"
 #include "data/derived_file.h"
 #include "data/list_index.h"
 #include "data/list_rows.h"
 #include "data/list_scan.h"
 #include "data/mapped_file.h"
+#include "data/row_filter.h"
+#include "data/row_ranges.h"
+#include "data/unpacked_list.h"
 #include "data/url.h"
 
 namespace atelier {
@@ -31,12 +37,18 @@ std::invalid_argument error_at(const fs::path& list, std::string_view text, cons
   return std::invalid_argument(fmt::format("{}:{}: {}", list.string(), line, error.what()));
 }
 
-ListRows open_rows(const fs::path& list, std::string_view text) {
+ListRows open_rows(const fs::path& list, const fs::path& text_file, std::string_view text) {
   try {
-    return ListRows(text, list);
+    return ListRows(text, text_file);
   } catch (const std::invalid_argument& error) {
     throw std::invalid_argument(fmt::format("{}: {}", list.string(), error.what()));
   }
+}
+
+/// `progress` of one part of the work, as that of the whole.
+std::function<void(double)> between(const std::function<void(double)>& progress, double begin, double end) {
+  if (!progress) return {};
+  return [=](double share) { progress(begin + share * (end - begin)); };
 }
 
 /// The index at `place`, if it is that of the list as it is now.
@@ -51,47 +63,56 @@ std::optional<ListIndex> known_index(const fs::path& place, const ListPrint& pri
 /// One list.
 struct Manifest::List {
   fs::path list;
-  fs::path folder;  // absolute; relative urls count from it
+  fs::path folder;     // absolute; relative urls count from it
+  fs::path text_file;  // the list, or what it was unpacked to
   MappedFile file;
   ListRows rows;
   ListIndex index;
+  std::vector<uint64_t> used;  // a bit a row; empty: all are
 
   List(const fs::path& path, const ManifestOptions& options)
       : list(path),
         folder(options.folder.empty() ? fs::absolute(path).parent_path() : fs::absolute(options.folder)),
-        file(path),
-        rows(open_rows(path, file.text())),
-        index(open_index(options)) {}
+        text_file(text_file_of(path, options.verify, between(options.progress, 0, 0.5))),
+        file(text_file),
+        rows(open_rows(path, text_file, file.text())),
+        index(open_index(options.verify, text_file == path ? options.progress : between(options.progress, 0.5, 1))) {
+    if (!options.where.empty()) find_used(RowFilter(options.where), options.progress);
+  }
 
-  ListIndex open_index(const ManifestOptions& options) const;
-  void write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const;
+  using Progress = std::function<void(double share)>;
+  ListIndex open_index(bool anew, const Progress& progress) const;
+  void write_index(ListPrint print, const Progress& progress, const WriteBytes& write) const;
   Entry row(uint64_t number) const;
   Entry entry(uint64_t number) const;
+  void find_used(const RowFilter& filter, const Progress& progress);
+  void check_fields(const RowFilter& filter, const std::set<std::string, std::less<>>& seen) const;
+  bool is_used(uint64_t row) const { return used.empty() || (used[row / 64] >> row % 64 & 1) != 0; }
   std::string resolved(const std::string& url) const {
     return has_scheme(url) ? url : (folder / url).lexically_normal().string();
   }
 };
 
 /// The list's own index if there is one, else a new one.
-ListIndex Manifest::List::open_index(const ManifestOptions& options) const {
-  ListPrint print = print_of(list, file.text());
+ListIndex Manifest::List::open_index(bool anew, const Progress& progress) const {
+  ListPrint print = print_of(text_file, file.text());
   if (file.text().size() >= kIndexedFrom) {
     auto found = find_or_make(
-        places_of(list, ".index"), options.verify, [&](const fs::path& place) { return known_index(place, print); },
+        places_of(text_file, ".index"), anew, [&](const fs::path& place) { return known_index(place, print); },
         [&](const fs::path& place) {
-          publish_file(place, [&](const WriteBytes& write) { write_index(print, options, write); });
+          publish_file(place, [&](const WriteBytes& write) { write_index(print, progress, write); });
         },
         [&] {
-          if (options.progress) options.progress(0);
+          if (progress) progress(0);
         });
     if (found) return std::move(*found);
   }
   std::string bytes;
-  write_index(std::move(print), options, [&](std::string_view piece) { bytes += piece; });
+  write_index(std::move(print), progress, [&](std::string_view piece) { bytes += piece; });
   return ListIndex::in_memory(std::move(bytes));
 }
 
-void Manifest::List::write_index(ListPrint print, const ManifestOptions& options, const WriteBytes& write) const {
+void Manifest::List::write_index(ListPrint print, const Progress& progress, const WriteBytes& write) const {
   const std::string_view text = file.text();
   const auto bytes = [&](size_t begin, size_t end) {
     return std::as_bytes(std::span(text.substr(begin, end - begin)));
@@ -99,15 +120,20 @@ void Manifest::List::write_index(ListPrint print, const ManifestOptions& options
   ListIndexWriter writer(write);
   Sha256 hash;
   hash.update(bytes(0, rows.begin()));
-  scan_list(rows, text, [&](const Stretch& stretch) {
+  const auto take = [&](const Stretch& stretch) {
     try {
       writer.add(stretch);
     } catch (const std::invalid_argument& error) {
       throw BadRow(stretch.begin, error.what());
     }
     hash.update(bytes(stretch.begin, stretch.end));
-    if (options.progress) options.progress(static_cast<double>(stretch.end) / static_cast<double>(text.size()));
-  });
+    if (progress) progress(static_cast<double>(stretch.end) / static_cast<double>(text.size()));
+  };
+  try {
+    scan_list(rows, text, take);
+  } catch (const BadRow& error) {
+    throw error_at(list, text, error);
+  }
   if (writer.rows() == 0) throw std::invalid_argument(list.string() + ": no rows; give the list at least one url");
   print.sha256 = hash.hex();
   writer.finish(print);
@@ -137,13 +163,52 @@ Entry Manifest::List::entry(uint64_t number) const {
   return entry;
 }
 
+/// Asks the filter about every row, on all cores.
+void Manifest::List::find_used(const RowFilter& filter, const Progress& progress) {
+  check_fields(filter, {rows.names().begin(), rows.names().end()});
+  std::vector<uint64_t> bits(index.size() / 64 + 1);
+  std::set<std::string, std::less<>> seen;
+  std::mutex mutex;  // guards seen and count
+  uint64_t count = 0;
+  const auto ask = [&](uint64_t begin, uint64_t end) {
+    std::set<std::string, std::less<>> names;
+    uint64_t found = 0;
+    for (uint64_t number = begin; number < end; ++number) {
+      const bool matches = filter.matches(rows, index.mark(number).offset, names);
+      bits[number / 64] |= uint64_t{matches} << number % 64;
+      found += matches ? 1 : 0;
+    }
+    const std::lock_guard lock(mutex);
+    seen.merge(names);
+    count += found;
+  };
+  try {
+    for_each_range(index.size(), ask, progress);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(fmt::format(
+        "{}: a row is not where the list's index has it ({}); set data.verify_list once", list.string(), error.what()));
+  }
+  check_fields(filter, seen);
+  if (count == 0)
+    throw std::invalid_argument(list.string() + ": data.where lets no row through; compare it with the list");
+  used = std::move(bits);
+}
+
+/// A field that no row has is a mistake, even in a condition that would then be true. Nothing is known of no names.
+void Manifest::List::check_fields(const RowFilter& filter, const std::set<std::string, std::less<>>& seen) const {
+  if (seen.empty()) return;
+  for (const std::string& field : filter.fields()) {
+    if (seen.contains(field)) continue;
+    throw std::invalid_argument(fmt::format("{}: data.where names the field \"{}\", which no row has; did you mean {}?",
+                                            list.string(), field, nearest(field, {seen.begin(), seen.end()})));
+  }
+}
+
 Manifest::Manifest(const fs::path& list, const ManifestOptions& options) try {
   const auto opened = std::make_shared<const List>(list, options);
   labels_ = opened->index.labels();
   sha256_ = opened->index.print().sha256;
   parts_ = {{.list = opened, .begin = 0, .end = opened->index.size(), .labels = {}}};
-} catch (const BadRow& error) {
-  throw error_at(list, MappedFile(list).text(), error);
 } catch (const std::system_error& error) {
   throw std::invalid_argument(fmt::format("{}; check the path of the list", error.what()));
 }
@@ -170,7 +235,7 @@ Manifest::Manifest(const std::vector<Manifest>& lists) {
   }
 }
 
-const fs::path& Manifest::path() const { return parts_.front().list->list; }
+const fs::path& Manifest::text_file() const { return parts_.front().list->text_file; }
 
 std::string_view Manifest::text() const { return parts_.front().list->file.text(); }
 
@@ -195,11 +260,21 @@ std::vector<uint64_t> Manifest::ends() const {
   return ends;
 }
 
+RowSet Manifest::rows() const {
+  const auto has_filter = [](const Part& part) { return !part.list->used.empty(); };
+  if (std::ranges::none_of(parts_, has_filter)) return RowSet::all(size());
+  return RowSet::of(size(), [&](uint64_t row) {
+    const Part& part = part_of(row);
+    return part.list->is_used(row - part.begin);
+  });
+}
+
 RowSet Manifest::split(double share, bool held_out) const {
   const auto end = static_cast<uint64_t>(std::ceil(std::ldexp(share, 32)));
   return RowSet::of(size(), [&](uint64_t row) {
     const Part& part = part_of(row);
-    return (part.list->index.mark(row - part.begin).group < end) == held_out;
+    const uint64_t own = row - part.begin;
+    return part.list->is_used(own) && (part.list->index.mark(own).group < end) == held_out;
   });
 }
 

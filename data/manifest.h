@@ -16,19 +16,22 @@ namespace atelier {
 struct ManifestOptions {
   bool verify = false;                         ///< make the index anew, even if it looks right
   std::filesystem::path folder = {};           ///< what relative urls count from; empty: the list's own
+  std::string where = {};                      ///< which rows are used (row_filter.h); empty: all
   std::function<void(double share)> progress;  ///< called now and then while the list is read; on the same thread
 };
 
 /// A list on disk with random access: txt (a URL a line), csv or tsv (header row, RFC 4180 quotes) or jsonl, told
-/// apart by the file's extension. Blank lines, and lines of a txt that begin with '#', are no rows.
+/// apart by the file's extension; any of them packed as .gz or .zst. Blank lines, and lines of a txt that begin with
+/// '#', are no rows.
 ///
 /// List and index (list_index.h) are memory-mapped, so what is held does not grow with the rows. A list of 16 MiB and
 /// more is read whole only once: its index is kept beside it as LIST.index, or in the user's cache folder where the
-/// list's own cannot be written; it is made again when size, time or samples of the list tell that it has changed.
+/// list's own cannot be written; it is made again when size, time or samples of the list tell that it has changed. A
+/// packed list is unpacked once (unpacked_list.h); from there on it is the list that was packed, also to sha256().
 ///
 /// Errors: std::invalid_argument with one sentence that names the file, the line and what to do (unreadable, empty,
-/// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type). Reading is const and may be
-/// done from any number of threads.
+/// unknown extension, a row without url, not UTF-8, not JSON, a field of the wrong type, no row that is used). Reading
+/// is const and may be done from any number of threads.
 class Manifest {
  public:
   explicit Manifest(const std::filesystem::path& list, const ManifestOptions& options = {});
@@ -36,8 +39,10 @@ class Manifest {
   /// sha256 is that of theirs. Copies share what is opened.
   explicit Manifest(const std::vector<Manifest>& lists);
 
-  const std::filesystem::path& path() const;                                ///< of the list, where it is one
-  std::string_view text() const;                                            ///< of its file
+  /// The file with the list's text: the list itself, or what it was unpacked to. Of one list, not of several.
+  const std::filesystem::path& text_file() const;
+  std::string_view text() const;  ///< in it
+
   uint64_t size() const { return parts_.empty() ? 0 : parts_.back().end; }  ///< rows
   Entry entry(uint64_t row) const;                                          ///< row < size()
 
@@ -45,11 +50,14 @@ class Manifest {
   const std::vector<std::string>& labels() const { return labels_; }
   int64_t label_index(uint64_t row) const;  ///< -1: the row has none
 
-  /// SHA-256 of the file: what a resumed run compares.
+  /// The rows that are used: those that `where` lets through.
+  RowSet rows() const;
+
+  /// SHA-256 of the list's text, packed or not: what a resumed run compares.
   const std::string& sha256() const { return sha256_; }
 
-  /// The rows kept (false) or held out (true): a group is held out when its keyed hash falls below `share`. A pure
-  /// function of (group, share): lists may grow without moving anybody.
+  /// Of the rows that are used, those kept (false) or held out (true): a group is held out when its keyed hash falls
+  /// below `share`. A pure function of (group, share): lists may grow without moving anybody.
   RowSet split(double share, bool held_out) const;
 
   /// Of several lists in one: the first row after each, in order.

@@ -60,19 +60,20 @@ MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manif
   return [=](Source::Handler handler) { return std::make_unique<MixedSource>(parts, web, std::move(handler)); };
 }
 
-MakeSource open_web(const DataConfig& data) {
+}  // namespace
+
+MakeSource web_source(const DataConfig& data) {
   const HttpLimits limits = http_limits(data);
   return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
 }
-
-}  // namespace
 
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::function<void(double)>& progress,
                                           const std::function<void(const std::string&)>& warn) {
   const auto open = [&](const std::string& name) {
     const DerivedList list = find_list(name, data, progress);
     if (warn && !list.warning.empty()) warn(list.warning);
-    return Manifest(list.file, {.verify = data.verify_list, .folder = list.folder, .progress = progress});
+    return Manifest(list.file,
+                    {.verify = data.verify_list, .folder = list.folder, .where = data.where, .progress = progress});
   };
   if (!is_mix(data.list)) return std::make_shared<const Manifest>(open(data.list));
   std::vector<Manifest> lists;
@@ -83,7 +84,7 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
 MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
                        std::function<void(const std::string& sentence)> failed) {
   if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
-  MakeSource bytes = open_web(data);
+  MakeSource bytes = web_source(data);
   if (is_mix(data.list)) bytes = open_mix(read_mix(data.list).lists, *manifest, bytes, data);
   if (data.cache.empty()) return bytes;
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "configs/config.h"
+#include "data/http.h"
 #include "data/manifest.h"
 #include "data/source.h"
 
@@ -17,6 +18,9 @@ namespace atelier {
 ///   warn      told in one sentence what had to be left out
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::function<void(double share)>& progress,
                                           const std::function<void(const std::string& sentence)>& warn = {});
+
+/// Over the network and from local files, as the settings limit it.
+MakeSource web_source(const DataConfig& data);
 
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the

@@ -27,7 +27,7 @@ OrderMode mode_of(Shuffle shuffle) {
 RowSet rows_of(const DataConfig& data, const Manifest& manifest, bool held_out) {
   if (held_out && data.held_out == 0)
     throw std::invalid_argument("nothing is held out; set data.held_out to a share of the groups, such as 0.05");
-  RowSet rows = data.held_out > 0 ? manifest.split(data.held_out, held_out) : RowSet::all(manifest.size());
+  RowSet rows = data.held_out > 0 ? manifest.split(data.held_out, held_out) : manifest.rows();
   if (rows.empty())
     throw std::invalid_argument(
         fmt::format("the split of {} leaves no rows on one side; change data.held_out", data.list));
@@ -81,19 +81,19 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   const DataConfig& data = config.data;
   StreamPlan plan;
   plan.manifest = std::move(manifest);
-  RowSet rows = rows_of(data, *plan.manifest, held_out);
+  plan.rows = rows_of(data, *plan.manifest, held_out);
   plan.batch = static_cast<uint64_t>(config.train.batch_size);
   plan.order = {.seed = config.data_seed(),
-                .entries = rows.size(),
+                .entries = plan.rows.size(),
                 .mode = mode_of(data.shuffle),
                 .window = shuffle_window(plan.batch)};
   plan.augment = !held_out;
   if (is_mix(data.list)) {
     const Mix mix = read_mix(data.list);
-    plan.strata = lists_of(mix, *plan.manifest, rows);
+    plan.strata = lists_of(mix, *plan.manifest, plan.rows);
     plan.weightings = mix.weightings;
   } else {
-    plan.strata = {{data.list, std::move(rows)}};
+    plan.strata = {{data.list, plan.rows}};
   }
   if (data.balance == Balance::kLabel) balance_labels(plan);
   try {

@@ -21,8 +21,9 @@ struct StreamState {
 /// What a stream is made of.
 struct StreamPlan {
   std::shared_ptr<const Manifest> manifest;
-  Order order;                        ///< of each stratum; entries: the rows of all of them
-  std::vector<Stratum> strata;        ///< rows of the manifest: those to train on, or the held-out ones
+  RowSet rows;                        ///< of the manifest: those to train on, or the held-out ones
+  Order order;                        ///< of each stratum; entries: rows.size()
+  std::vector<Stratum> strata;        ///< what the rows are shared out to
   std::vector<Weighting> weightings;  ///< as StratifiedOrder takes them
   uint64_t origin = 0;                ///< where the run turned to this list, if another one came before
   uint64_t batch = 32;                ///< global batch

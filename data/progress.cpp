@@ -5,16 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "configs/console.h"
+#include "data/fault_counts.h"
 
 namespace atelier {
 namespace {
-
-/// 1234567 -> "1,234,567", whatever the locale.
-std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t place = digits.size(); place > 3; place -= 3) digits.insert(place - 3, 1, ',');
-  return digits;
-}
 
 double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
 
@@ -70,15 +64,7 @@ std::string duration_text(double seconds) {
   return seconds < 1 ? fmt::format("{:.1f} ms", seconds * 1e3) : fmt::format("{:.2f} s", seconds);
 }
 
-std::string failures_text(const StreamReport& report) {
-  std::string text;
-  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
-    if (report.failures[fault] == 0) continue;
-    if (!text.empty()) text += ", ";
-    text += fmt::format("{} {}", fault_name(static_cast<Fault>(fault)), grouped(report.failures[fault]));
-  }
-  return text.empty() ? "none" : text;
-}
+std::string failures_text(const StreamReport& report) { return faults_text(report.failures); }
 
 std::string progress_line(const StreamReport& report, double seconds, uint64_t total) {
   std::string line = grouped(report.delivered);
@@ -125,11 +111,6 @@ std::string summary_text(const StreamReport& report, double seconds) {
 }
 
 std::string summary_json(const StreamReport& report, double seconds) {
-  nlohmann::ordered_json failures = nlohmann::ordered_json::object();
-  for (size_t fault = 0; fault < report.failures.size(); ++fault) {
-    if (report.failures[fault] > 0)
-      failures[std::string(fault_name(static_cast<Fault>(fault)))] = report.failures[fault];
-  }
   nlohmann::ordered_json hosts = nlohmann::ordered_json::array();
   for (const HostCounts& host : report.hosts) hosts.push_back(host_json(host));
   const nlohmann::ordered_json json = {{"delivered", report.delivered},
@@ -138,7 +119,7 @@ std::string summary_json(const StreamReport& report, double seconds) {
                                        {"bytes", report.fetch.bytes},
                                        {"substituted", report.substituted},
                                        {"retries", report.retries},
-                                       {"failures", failures},
+                                       {"failures", faults_json(report.failures)},
                                        {"heads", report.source.heads},
                                        {"gets", report.source.gets},
                                        {"connections", report.source.connections},

@@ -33,12 +33,21 @@ struct Whole {
   bool operator==(const Whole&) const = default;
 };
 
+/// What the head of an answer told, for a source that only looks (HttpLimits::look).
+struct Told {
+  int64_t bytes = -1;     ///< of the whole body, whether or not it is too large; -1: nobody knows
+  std::string type = {};  ///< Content-Type in lower case, without its parameters
+  double seconds = 0;     ///< that the answer took
+  bool by_get = false;    ///< HEAD did not do
+};
+
 /// The answer: the whole body, why there is none, or what ended the source itself: then no answer follows, and the
 /// ticket means nothing.
 struct Answer {
   uint64_t ticket = 0;
   std::variant<std::vector<std::byte>, Failure, std::exception_ptr> body;
   Whole whole = {};  ///< with a part of a file that came over the network
+  Told told = {};
 };
 
 /// What a source has done so far.

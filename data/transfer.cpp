@@ -1,9 +1,11 @@
 #include "data/transfer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <limits>
 #include <stdexcept>
 #include <string_view>
 #include <sys/socket.h>
@@ -89,8 +91,8 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   refused_address_.clear();
   body_ = {};
   error_.front() = '\0';
-  const auto& range = job_.url.range;
-  set(easy_, CURLOPT_RANGE, range ? range->text().c_str() : nullptr);
+  const auto wanted = part();
+  set(easy_, CURLOPT_RANGE, wanted ? wanted->text().c_str() : nullptr);  // libcurl copies it
   set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
@@ -101,13 +103,35 @@ std::optional<Answer> Transfer::end(CURLcode result) {
     prepare(head_, true);
     return std::nullopt;
   }
-  if (const auto failure = judge(result)) return Answer{job_.request.ticket, *failure};
+  Answer answer{.ticket = job_.request.ticket, .body = {}};
+  if (limits_.look > 0) answer.told = told();
+  if (auto failure = judge(result)) {
+    answer.body = *std::move(failure);
+    return answer;
+  }
+  if (limits_.look > 0 && (!head_ || (status() == 200 && content_length() >= 0))) return answer;
   if (!head_) {
     told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
-    return Answer{job_.request.ticket, std::exchange(body_, {}), job_.url.range ? whole() : Whole()};
+    if (job_.url.range) answer.whole = whole();
+    answer.body = std::exchange(body_, {});
+    return answer;
   }
   prepare(false);
   return std::nullopt;
+}
+
+/// What a GET asks for, where that is not the whole: the part that the url names, or, to look, the first bytes.
+std::optional<ByteRange> Transfer::part() const {
+  const auto& named = job_.url.range;
+  if (head_ || limits_.look == 0) return head_ ? std::nullopt : named;
+  const uint64_t first = named ? named->first : 0;
+  return ByteRange{first,
+                   std::min(named ? named->last : std::numeric_limits<uint64_t>::max(), first + limits_.look - 1)};
+}
+
+bool Transfer::is_good(long code) const {
+  if (!head_ && job_.url.range) return code == 206;
+  return code == 200 || (code == 206 && !head_ && limits_.look > 0);
 }
 
 /// A server that answers HEAD with a body, or sends more than it announced, leaves bytes on a connection that is kept
@@ -125,6 +149,40 @@ curl_off_t Transfer::content_length() const {
   return length;
 }
 
+/// A header of the last answer, fit for a log; empty when there is none.
+std::string Transfer::header(const char* name) const {
+  curl_header* found = nullptr;
+  if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
+  return printable(std::string(found->value).substr(0, 200));
+}
+
+/// Of the thing itself, where only its first bytes were asked for: the number behind the slash of a 206's
+/// Content-Range, else Content-Length, else what came if that was all.
+int64_t Transfer::whole_length() const {
+  if (status() == 206) {
+    const std::string range = header("Content-Range");
+    const size_t slash = range.find('/');
+    if (slash == std::string::npos || slash + 1 == range.size() || range[slash + 1] == '*') return -1;
+    return std::max(-1LL, std::strtoll(range.c_str() + slash + 1, nullptr, 10));
+  }
+  if (status() != 200) return -1;
+  if (promised_ > 0) return static_cast<int64_t>(std::min<uint64_t>(promised_, std::numeric_limits<int64_t>::max()));
+  if (content_length() >= 0) return content_length();
+  return head_ || cut_ == Cut::kLooked ? -1 : static_cast<int64_t>(body_.size());
+}
+
+Told Transfer::told() const {
+  std::string type = header("Content-Type");
+  type.resize(std::min({type.find(';'), type.find(' '), type.size()}));
+  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  curl_off_t microseconds = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_TOTAL_TIME_T, &microseconds);
+  return {.bytes = job_.url.range ? static_cast<int64_t>(job_.url.range->size()) : whole_length(),
+          .type = std::move(type),
+          .seconds = static_cast<double>(microseconds) / 1e6,
+          .by_get = !head_};
+}
+
 long Transfer::status() const {
   long code = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
@@ -139,12 +197,15 @@ std::optional<Failure> Transfer::judge(CURLcode result) {
     if (std::find(kSettled.begin(), kSettled.end(), code) == kSettled.end()) return std::nullopt;
   }
   if (code >= 400) return status_failure();
-  if (opted_out_ && code == good_status()) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
+  if (opted_out_ && is_good(code)) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
   if (auto failure = judge_part()) return failure;
-  if (result != CURLE_OK) return transport_failure(result);
-  if (!head_ && code != good_status()) return status_failure();
+  if (result != CURLE_OK && cut_ != Cut::kLooked) return transport_failure(result);
+  if (!head_ && !is_good(code)) return status_failure();
   if (!head_ && job_.url.range && body_.size() != most_bytes())
     return Failure{Fault::kConnection, fmt::format("{} of {} bytes came", body_.size(), most_bytes()), true};
+  const bool is_first_part = code == 206 && !job_.url.range;
+  if (is_first_part && whole_length() > static_cast<int64_t>(limits_.max_bytes))
+    return Failure{Fault::kTooLargeByHead, fmt::format("{} bytes are over {}", whole_length(), limits_.max_bytes)};
   return std::nullopt;
 }
 
@@ -157,25 +218,18 @@ std::optional<Failure> Transfer::judge_part() const {
   if (status() == 200) return refusal("HTTP 200 to GET: the server ignores byte ranges");
   if (status() != 206) return std::nullopt;
   const std::string answered = header("Content-Range");
-  if (!answered.starts_with(fmt::format("bytes {}/", job_.url.range->text())))
-    return refusal(fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", job_.url.range->text(),
-                               printable(answered)));
+  if (!answered.starts_with(fmt::format("bytes {}/", part()->text())))
+    return refusal(fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", part()->text(), answered));
   const curl_off_t length = content_length();
   if (length >= 0 && static_cast<uint64_t>(length) != most_bytes())
     return refusal(fmt::format("asked for {} bytes, the answer's Content-Length is {}", most_bytes(), length));
   return std::nullopt;
 }
 
-std::string Transfer::header(const char* name) const {
-  curl_header* found = nullptr;
-  curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found);
-  return found != nullptr ? found->value : "";
-}
-
 Whole Transfer::whole() const {
   const std::string range = header("Content-Range");
   const char* total = range.data() + std::min(range.size(), range.find('/') + 1);
-  Whole whole{.bytes = 0, .version = printable(header("ETag") + " " + header("Last-Modified"))};
+  Whole whole{.bytes = 0, .version = header("ETag") + " " + header("Last-Modified")};
   if (whole.version == " ") whole.version.clear();
   std::from_chars(total, range.data() + range.size(), whole.bytes);  // '*': it does not say
   return whole;
@@ -209,8 +263,7 @@ Failure Transfer::transport_failure(CURLcode result) {
     case CURLE_FILESIZE_EXCEEDED: {
       const std::string length = header("Content-Length");
       promised_ = std::strtoull(length.c_str(), nullptr, 10);
-      return {Fault::kTooLargeByHead,
-              fmt::format("Content-Length {} is over {}", printable(length), limits_.max_bytes)};
+      return {Fault::kTooLargeByHead, fmt::format("Content-Length {} is over {}", length, limits_.max_bytes)};
     }
     case CURLE_TOO_MANY_REDIRECTS:
       return {Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
@@ -296,12 +349,16 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
     transfer.cut_ = Cut::kPart;
     return CURL_WRITEFUNC_ERROR;
   }
-  if (transfer.status() != transfer.good_status()) return bytes;  // an error's page: watch_progress bounds it
+  if (!transfer.is_good(transfer.status())) return bytes;  // an error's page: watch_progress bounds it
   if (transfer.opted_out_) {
     transfer.cut_ = Cut::kOptOut;
     return CURL_WRITEFUNC_ERROR;
   }
   std::vector<std::byte>& body = transfer.body_;
+  if (transfer.limits_.look > 0 && body.size() + bytes > transfer.limits_.look) {
+    transfer.cut_ = Cut::kLooked;
+    return CURL_WRITEFUNC_ERROR;
+  }
   if (body.size() + bytes > transfer.most_bytes()) {
     transfer.cut_ = Cut::kBody;
     return CURL_WRITEFUNC_ERROR;

@@ -22,6 +22,8 @@ namespace atelier {
 ///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
 ///   GET   200 is the only good status; of a part of a file 206, with its very Content-Range and length. 408, 425, 429
 ///         and 5xx are transient, the rest is not. A server that sends the whole file instead is cut at its first byte.
+///         When it only looks (HttpLimits::look) a HEAD that says 200 and how long is the answer; else GET asks for the
+///         first bytes, and 206 is as good as 200.
 ///   Both  A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///
 /// For one thread; libcurl holds its address.
@@ -51,10 +53,13 @@ class Transfer {
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
   curl_off_t content_length() const;
-  long good_status() const { return !head_ && job_.url.range ? 206 : 200; }
-  uint64_t most_bytes() const { return job_.url.range ? job_.url.range->size() : limits_.max_bytes; }
+  std::optional<ByteRange> part() const;
+  bool is_good(long code) const;
+  uint64_t most_bytes() const { return job_.url.range ? part()->size() : limits_.max_bytes; }
   std::string header(const char* name) const;
   Whole whole() const;
+  int64_t whole_length() const;
+  Told told() const;
   std::optional<Failure> judge(CURLcode result);
   std::optional<Failure> judge_part() const;
   Failure transport_failure(CURLcode result);
@@ -68,7 +73,7 @@ class Transfer {
   static size_t take_body(char* data, size_t size, size_t count, void* self) noexcept;
   static int watch_progress(void* self, curl_off_t total, curl_off_t received, curl_off_t, curl_off_t) noexcept;
 
-  enum class Cut { kNone, kHeaders, kBody, kOptOut, kPart };  ///< why we broke off
+  enum class Cut { kNone, kHeaders, kBody, kOptOut, kPart, kLooked };  ///< why we broke off
 
   const HttpLimits& limits_;
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it

@@ -30,6 +30,8 @@ class Verdicts {
  public:
   /// Keeps the one with the lower position when the entry already has a verdict.
   void add(Verdict verdict);
+  /// Forgets the entry's verdict, if it has one.
+  void remove(uint64_t entry) { by_entry_.erase(entry); }
   bool has(uint64_t entry) const { return by_entry_.contains(entry); }
   const Verdict* find(uint64_t entry) const;
   const std::map<uint64_t, Verdict>& all() const { return by_entry_; }

@@ -9,12 +9,12 @@ PRESET=release
 if [[ ${1:-} =~ ^(release|debug|asan|tsan|cuda)$ ]]; then PRESET=$1; shift; fi
 scripts/setup.sh "$PRESET"
 
-# Tests read TensorBoard events with TensorBoard itself and stores with h5py, from a virtual environment inside the
-# checkout.
-if ! .venv/bin/python -c 'import h5py, tensorboard' 2>/dev/null; then
-  echo "Installing h5py and tensorboard into .venv (once)" >&2
+# Tests read TensorBoard events with TensorBoard itself and stores with h5py, and write parquet files with pyarrow, from a
+# virtual environment inside the checkout.
+if ! .venv/bin/python -c 'import h5py, pyarrow, tensorboard' 2>/dev/null; then
+  echo "Installing h5py, pyarrow and tensorboard into .venv (once)" >&2
   [[ -x .venv/bin/python ]] || python3 -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check h5py==3.16.0 tensorboard==2.21.0 >&2
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check h5py==3.16.0 pyarrow==26.0.1 tensorboard==2.21.0 >&2
 fi
 export TEST_PYTHON=$PWD/.venv/bin/python
 

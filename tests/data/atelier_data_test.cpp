@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <signal.h>
 #include <sstream>
 #include <sys/wait.h>
@@ -162,6 +163,16 @@ TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00000.h5 is not as it was sealed"));
 }
 
+TEST_F(AtelierDataTest, AListThatIsPackedChangesNothing) {
+  ASSERT_EQ(std::system(("gzip -k " + list()).c_str()), 0);
+  const std::string packed = list() + ".gz", store = (folder_ / "store").string();
+  const std::string cache = " --cache " + (folder_ / "cache").string();
+  EXPECT_EQ(run("stream " + packed + " --dump 90" + cache).out, run("stream " + list() + " --dump 90" + cache).out);
+  EXPECT_EQ(run("pack " + packed + " " + store).code, 0);
+  EXPECT_EQ(read_file(store + "/list.jsonl"), read_file(list()));
+  EXPECT_EQ(run("stream " + store + " --dump 90").out, run("stream " + list() + " --dump 90").out);
+}
+
 TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) {
   const std::filesystem::path store = folder_ / "store";
   EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
@@ -233,17 +244,99 @@ TEST_F(AtelierDataTest, CountsTheLabels) {
   EXPECT_EQ(run("labels " + list()).out, "10\tbed\n30\tchair\n1\t(no label)\n");
 }
 
+TEST_F(AtelierDataTest, AFilterHoldsInEveryCommand) {
+  const std::string which = list() + " --where label=bed";
+  EXPECT_EQ(run("labels " + which).out, "10\tbed\n0\tchair\n");
+  std::istringstream lines(run("order " + which + " --seed 3").out);
+  std::set<int> rows;
+  for (std::string line; std::getline(lines, line);) rows.insert(std::stoi(line.substr(line.find(',') + 1)));
+  EXPECT_EQ(rows, (std::set<int>{0, 4, 8, 12, 16, 20, 24, 28, 32, 36}));
+  const std::string store = (folder_ / "beds").string();
+  EXPECT_EQ(run("pack " + list() + " " + store + " --where label=bed").code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("holds 10 of 10 images"));
+  EXPECT_EQ(run("stream " + store + " --dump 30 --where label=bed").out, run("stream " + which + " --dump 30").out);
+  EXPECT_EQ(run("stream " + list() + " --where lable=bed").code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("did you mean label?"));
+}
+
+TEST_F(AtelierDataTest, CreditsNameThoseWhoMustBeNamed) {
+  use_list(
+      "{\"url\":\"1.png\",\"creator\":\"Ana\",\"licence\":\"CC-BY-3.0\",\"label\":\"bed\"}\n"
+      "{\"url\":\"2.png\",\"creator\":\"Ben\",\"licence\":\"CC-BY-3.0\",\"label\":\"sofa\"}\n"
+      "{\"url\":\"missing.png\",\"creator\":\"Cleo\",\"licence\":\"CC-BY-3.0\",\"label\":\"sofa\"}\n"
+      "{\"url\":\"3.png\",\"licence\":\"who knows\",\"label\":\"sofa\"}\n");
+  const std::string ledger = (folder_ / "ledger.jsonl").string();
+  EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 0);
+  const Outcome credits = run("credits " + list() + " --ledger " + ledger + " --where label=sofa");
+  EXPECT_EQ(credits.code, 0);
+  EXPECT_EQ(credits.out, "Ben, CC-BY-3.0 (https://creativecommons.org/licenses/by/3.0/): 1 work\n  " +
+                             (folder_ / "2.png").string() + "\n");
+  EXPECT_THAT(read_file(errors()), HasSubstr("look for yourself: \"who knows\" 1"));
+  EXPECT_EQ(nlohmann::json::parse(run("credits " + list() + " --json").out)["attributions"].size(), 3u);
+}
+
+TEST_F(AtelierDataTest, ProbeSaysWhatAListIsWorth) {
+  const Outcome all = run("probe " + list());
+  EXPECT_EQ(all.code, 0);
+  EXPECT_THAT(all.out, HasSubstr("41 of 41 rows asked for, none fetched\n"));
+  EXPECT_THAT(all.out, HasSubstr(": missing-file 1\n"));
+  const std::string some = run("probe " + list() + " --sample 10 --json --seed 5").out;
+  EXPECT_EQ(nlohmann::json::parse(some)["asked"], 10);
+  EXPECT_EQ(run("probe " + list() + " --sample 10 --json --seed 5").out, some);
+}
+
+TEST_F(AtelierDataTest, RetryAsksForWhatFailedAndWritesWhatIsLeft) {
+  const std::string ledger = (folder_ / "ledger.jsonl").string(), left = (folder_ / "left.jsonl").string();
+  EXPECT_EQ(run("stream " + list() + " --ledger " + ledger).code, 0);
+  const Outcome still = run("retry " + ledger + " --out " + left);
+  EXPECT_EQ(still.code, 0);
+  EXPECT_EQ(still.out, "1 of 1 entries asked for again: 0 healed, 1 still failing\nfailing with: missing-file 1\n");
+  EXPECT_TRUE(Verdicts::from_jsonl(read_file(left)).has(40));
+  std::filesystem::copy(folder_ / "1.png", folder_ / "missing.png");
+  const std::string before = read_file(ledger);
+  const Outcome healed = run("retry " + ledger + " " + list() + " --json");
+  EXPECT_EQ(nlohmann::json::parse(healed.out)["healed"], 1);
+  EXPECT_EQ(read_file(ledger), before) << "nothing is written where nobody asked for it";
+  EXPECT_EQ(run("retry " + ledger + " --out " + ledger).code, 0);
+  EXPECT_EQ(read_file(ledger), "");
+  EXPECT_THAT(read_file(errors()), HasSubstr("0 verdicts left in " + ledger));
+}
+
+TEST_F(AtelierDataTest, ACheckpointsLedgerIsNotOverwritten) {
+  std::ofstream(folder_ / "state.json") << "{}";
+  std::ofstream(folder_ / "verdicts.jsonl");
+  const std::string ledger = (folder_ / "verdicts.jsonl").string();
+  EXPECT_EQ(run("retry " + ledger).code, 0);
+  EXPECT_EQ(run("retry " + ledger + " --out " + ledger).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("a checkpoint's files are sealed"));
+}
+
 TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {
   std::filesystem::create_directories(folder_ / "folder" / "of things");
   const std::string folder = (folder_ / "folder").string();
-  for (const std::string& arguments :
-       {std::string("stream nowhere.jsonl"), std::string("stream"), std::string(), "dance " + list(),
-        "stream " + list() + " --dump many", "stream " + list() + " --dump 3 --json",
-        "stream " + list() + " --held-out", "stream " + folder, "pack " + list(), "pack " + list() + " " + folder,
-        "pack " + folder + " " + folder + "/store", "verify " + list(), "verify " + folder,
-        "stream " + (folder_ / "none.tar").string(), std::string("stream 'a/{0..9.tar'"),
-        std::string("stream 0.tar.gz"), "stream " + list() + " more", "stream " + list() + " --cache " + list(),
-        std::string("verify")}) {
+  for (const std::string& arguments : {std::string("stream nowhere.jsonl"),
+                                       std::string("stream"),
+                                       std::string(),
+                                       "dance " + list(),
+                                       "stream " + list() + " --dump many",
+                                       "stream " + list() + " --dump 3 --json",
+                                       "stream " + list() + " --held-out",
+                                       "stream " + folder,
+                                       "pack " + list(),
+                                       "pack " + list() + " " + folder,
+                                       "pack " + folder + " " + folder + "/store",
+                                       "verify " + list(),
+                                       "verify " + folder,
+                                       (std::string("stream ") + (folder_ / "none.tar").string()),
+                                       std::string("stream 'a/{0..9.tar'"),
+                                       std::string("stream 0.tar.gz"),
+                                       "stream " + list() + " more",
+                                       "stream " + list() + " --cache " + list(),
+                                       std::string("verify"),
+                                       std::string("retry"),
+                                       "retry " + list(),
+                                       "retry " + folder + "/none",
+                                       "retry " + list() + " a b"}) {
     const Outcome mistake = run(arguments);
     EXPECT_EQ(mistake.code, 2) << arguments;
     EXPECT_EQ(mistake.out, "");

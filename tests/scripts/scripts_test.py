@@ -1,8 +1,13 @@
 #!/usr/bin/env python3
-"""Tests of the Python scripts, run as a user runs them."""
+"""Tests of the Python scripts, run as a user runs them.
 
+TEST_PYTHON names an interpreter with pyarrow (scripts/test.sh makes one), PROGRAMS the folder of Atelier's programs.
+"""
+
+import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,8 +18,8 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
-def run(script, *arguments, said=""):
-    return subprocess.run([sys.executable, SCRIPTS / script, *map(str, arguments)], input=said, capture_output=True,
+def run(script, *arguments, said="", python=(sys.executable,)):
+    return subprocess.run([*python, SCRIPTS / script, *map(str, arguments)], input=said, capture_output=True,
                           text=True, check=False)
 
 
@@ -79,6 +84,79 @@ class Curve(InAFolder):
         high = self.curve("--below", "0.125")
         self.assertEqual((high.returncode, high.stderr),
                          (1, "curve.py: the held-out loss is 0.1250, not below 0.125\n"))
+
+
+class ParquetToList(InAFolder):
+    PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
+
+    def write(self, name, **columns):
+        """A parquet file in row groups of 2 rows, by pyarrow itself."""
+        program = ("import json, sys, pyarrow, pyarrow.parquet\n"
+                   "pyarrow.parquet.write_table(pyarrow.table(json.loads(sys.argv[2])), sys.argv[1], row_group_size=2)")
+        subprocess.run([self.PYTHON, "-c", program, self.folder / name, json.dumps(columns)], check=True)
+        return self.folder / name
+
+    def convert(self, *arguments, out="list.jsonl"):
+        return run("parquet_to_list.py", *arguments, "--out", self.folder / out, python=(self.PYTHON,))
+
+    def rows(self, out="list.jsonl"):
+        return [json.loads(line) for line in (self.folder / out).read_text().splitlines()]
+
+    def test_rows_have_the_columns_that_were_asked_for(self):
+        file = self.write("a.parquet", URL=["http://h/1", " http://h/2 ", "http://h/3"], TEXT=["é", None, "c"], kind=[7, 8, 9],
+                          label=["chair", "", None], width=[640, 320, None], secret=["x", "y", "z"])
+        done = self.convert(file, "--column", "caption=TEXT", "--column", "group=kind", "--keep", "width")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(self.rows(), [
+            {"url": "http://h/1", "caption": "é", "group": "7", "label": "chair", "width": 640},
+            {"url": "http://h/2", "group": "8", "label": "", "width": 320},
+            {"url": "http://h/3", "caption": "c", "group": "9"}])
+
+    def test_files_and_folders_follow_one_another(self):
+        (self.folder / "parts").mkdir()
+        for number in (2, 1):
+            self.write(f"parts/{number}.parquet", url=[f"http://h/{number}{i}" for i in range(3)])
+        self.assertEqual(self.convert(self.folder / "parts", self.write("z.parquet", url=["http://h/z"])).returncode, 0)
+        self.assertEqual([row["url"][9:] for row in self.rows()], ["10", "11", "12", "20", "21", "22", "z"])
+
+    def test_a_packed_list_is_one_that_atelier_reads(self):
+        file = self.write("a.parquet", url=[f"http://h/{i}" for i in range(100)], label=["bed"] * 30 + ["sofa"] * 70)
+        for ending in (".jsonl", ".jsonl.gz", ".jsonl.zst"):
+            self.assertEqual(self.convert(file, out="list" + ending).returncode, 0)
+            labels = subprocess.run([Path(os.environ["PROGRAMS"]) / "atelier-data", "labels", self.folder / ("list" + ending)],
+                                    capture_output=True, text=True, check=True).stdout
+            self.assertEqual(labels, "30\tbed\n70\tsofa\n", ending)
+        self.assertEqual(gzip.open(self.folder / "list.jsonl.gz").read(), (self.folder / "list.jsonl").read_bytes())
+
+    def test_rows_that_no_list_may_have_are_left_out_and_counted(self):
+        done = self.convert(self.write("a.parquet", url=["http://h/1", None, "", "http://h/\n2"]))
+        self.assertIn("1 rows in", done.stdout)
+        self.assertIn("3 without a url", done.stdout)
+        self.assertEqual(self.rows(), [{"url": "http://h/1"}])
+
+    def test_mistakes_are_one_sentence_and_leave_nothing(self):
+        file = self.write("a.parquet", picture=["http://h/1"], label=["x"], box=[[1, 2]], empty=[""])
+        (self.folder / "no.parquet").write_text("no parquet")
+        before = sorted(self.folder.iterdir())
+        for arguments, sentence in [
+                ([file], "which column of .* has the urls.* picture, label, box, empty"),
+                ([file, "--url", "pictures"], "no column \"pictures\"; did you mean \"picture\""),
+                ([file, "--url", "picture", "--keep", "zzz"], "no column \"zzz\"; it has picture"),
+                ([file, "--url", "picture", "--column", "colour=label"], "--column takes FIELD=COLUMN"),
+                ([file, "--url", "picture", "--column", "caption=box"], "holds list and cannot be the field \"caption\""),
+                ([file, "--url", "empty"], "no row of .* has a url"),
+                ([self.folder / "no.parquet"], "."), ([self.folder / "none.parquet"], "none.parquet"), ([SCRIPTS], "no \\*.parquet")]:
+            done = self.convert(*arguments)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, f"^parquet_to_list.py: .*{sentence}.*\n$")
+        self.assertRegex(self.convert(file, out="list.csv").stderr, "--out ends in .jsonl, .*")
+        self.assertEqual(sorted(self.folder.iterdir()), before)
+
+    def test_without_pyarrow_it_says_what_to_install(self):
+        done = run("parquet_to_list.py", "a.parquet", "--out", "a.jsonl", python=(sys.executable, "-I", "-S"))
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, "parquet_to_list.py: needs pyarrow; install it: pip install pyarrow\n"))
+        self.assertEqual(run("parquet_to_list.py", "--help", python=(sys.executable, "-I", "-S")).returncode, 0)
 
 
 class DemoRequests(InAFolder):

@@ -129,6 +129,9 @@ TEST_F(Resuming, RefusesAnotherModelSeedOrOrder) {
   config_.data.held_out = 0.5;
   EXPECT_THAT(refusal(), HasSubstr("data.held_out"));
   config_ = first;
+  config_.data.where = "label=chair";
+  EXPECT_THAT(refusal(), HasSubstr("data.where"));
+  config_ = first;
   EXPECT_EQ(refusal(), "");
 }
 

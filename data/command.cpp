@@ -1,0 +1,67 @@
+#include "data/command.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/random.h"
+#include "configs/console.h"
+#include "data/open_source.h"
+
+namespace atelier {
+
+void write_result(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
+  if (errno == EPIPE) throw ReaderGone();
+  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+}
+
+std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name) {
+  const auto text = invocation.flag(name);
+  if (!text) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
+    throw std::invalid_argument(
+        fmt::format("--{} takes a whole number from 0 to {}, not \"{}\"", name, kMaxSeed, *text));
+  }
+  return number;
+}
+
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name) {
+  auto file = invocation.flag(name);
+  if (!file) return file;
+  const auto folder = std::filesystem::absolute(*file).parent_path();
+  if (std::filesystem::is_directory(*file))
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is a folder", name, *file));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: nothing can be written to {} ({})", name, *file,
+                                            folder.string(), std::generic_category().message(errno)));
+  return file;
+}
+
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop) {
+  Console console;
+  return open_list(data, show_share(console, "reading the list", stop),
+                   [&](const std::string& sentence) { console.warn(sentence); });
+}
+
+Verdicts read_ledger(const std::filesystem::path& file) {
+  try {
+    return Verdicts::from_jsonl(read_file(file));
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(
+        fmt::format("{}: {}; name a ledger, such as a run's verdicts.jsonl", file.string(), error.what()));
+  } catch (const std::runtime_error& error) {
+    throw std::invalid_argument(fmt::format("{}; name a ledger, such as a run's verdicts.jsonl", error.what()));
+  }
+}
+
+void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }
+
+}  // namespace atelier

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "configs/program.h"
+#include "data/manifest.h"
+#include "data/verdicts.h"
+
+/// What the commands of atelier-data share. Part of the program, not of the library: it prints.
+namespace atelier {
+
+/// Thrown when whoever reads stdout has had enough; ends the program quietly.
+struct ReaderGone {};
+
+/// Writes to stdout and flushes. Throws ReaderGone, and std::system_error when it cannot be written.
+void write_result(const std::string& text);
+
+/// A whole number that a flag gives; nothing without the flag.
+std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name);
+
+/// The file that a flag names. Throws, before an hour of work and not after it, when it cannot be written.
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name);
+
+/// The list of a command, opened with its progress on stderr.
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop);
+
+/// A ledger on disk. Throws std::invalid_argument with one sentence.
+Verdicts read_ledger(const std::filesystem::path& file);
+
+/// For open_source: what cannot be kept is said on stderr.
+void warn_of_cache(const std::string& sentence);
+
+int run_credits(const Invocation& invocation, const Config& config);
+int run_probe(const Invocation& invocation, const Config& config);
+int run_retry(const Invocation& invocation, const Config& config);
+
+}  // namespace atelier
