@@ -7,6 +7,7 @@
 #include "data/open_source.h"
 #include "data/pipeline.h"
 #include "data/retry.h"
+#include "data/saved_stream.h"
 
 namespace atelier {
 namespace {
@@ -17,6 +18,11 @@ std::string limiting_stage(const StreamReport& report) {
   const auto total = [](const StageTime& stage) { return stage.busy + stage.starved + stage.blocked; };
   if (report.deliver.starved < kHardlyWaits * total(report.deliver)) return "consumer";
   return report.decode.busy > kAlwaysBusy * total(report.decode) ? "decode" : "network";
+}
+
+StreamPlan plan_alone(const Config& config, const std::string& saved) {
+  StreamPlan plan = plan_stream(config, open_list(config.data, {}));
+  return saved.empty() ? plan : resume_stream(config, std::move(plan), saved);
 }
 
 }  // namespace
@@ -38,6 +44,8 @@ Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_sou
   consumer_ = std::make_unique<Consumer>(config, std::move(plan), source);
 }
 
+Stream::Stream(const Config& config, const std::string& saved) : Stream(config, plan_alone(config, saved)) {}
+
 Stream::~Stream() = default;
 
 Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patience) {
@@ -58,6 +66,8 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   consumer_->counts.substituted += delivery->substituted;
   return std::move(delivery->batch);
 }
+
+const StreamPlan& Stream::plan() const { return consumer_->pipeline.plan(); }
 
 StreamState Stream::state() const { return consumer_->state; }
 
