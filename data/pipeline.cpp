@@ -15,18 +15,11 @@ int decode_threads(int asked) {
   return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-void check(const StreamPlan& plan) {
-  if (plan.world > plan.batch) {
-    throw std::invalid_argument(
-        fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
-  }
-}
-
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : settings_(config.data),
-      plan_((check(plan), std::move(plan))),
+      plan_((check_share(plan), std::move(plan))),
       recipe_(recipe_of(config, plan_.augment)),
       seed_(config.data_seed()),
       threads_(decode_threads(config.data.threads)),
