@@ -73,8 +73,10 @@ class Case(unittest.TestCase):
     def python(self, program, *arguments):
         child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        self.addCleanup(child.communicate)
-        self.addCleanup(child.kill)
+        limit = threading.Timer(60, child.kill)
+        limit.start()
+        for cleanup in (child.communicate, child.kill, limit.cancel):
+            self.addCleanup(cleanup)
         return child
 
 
@@ -218,7 +220,7 @@ class Loops(Case):
             stream = atelier.Stream(sys.argv[1], settings={"data.allow_private": True})
             threading.Timer(1, lambda: os._exit(7)).start()
             next(stream)""", self.silent_list())
-        self.assertEqual(child.wait(timeout=60), 7, child.communicate())
+        self.assertEqual(child.wait(), 7, child.communicate())
 
     def test_end_at_once_by_ctrl_c(self):
         child = self.python("""
@@ -235,7 +237,7 @@ class Loops(Case):
         child.send_signal(signal.SIGINT)
         self.assertEqual(child.stdout.readline(), "interrupted 0\n")
         self.assertLess(time.monotonic() - began, 1)
-        out, errors = child.communicate(timeout=30)
+        out, errors = child.communicate()
         self.assertEqual((child.returncode, out, errors), (0, "", ""))
 
     def test_work_in_a_forked_child_only_before_the_first_batch(self):
@@ -260,7 +262,7 @@ class Loops(Case):
             assert child_ends_with(late) == 5
             assert int(next(stream).positions[0]) == 32
             print("both")""", self.list)
-        out, errors = child.communicate(timeout=60)
+        out, errors = child.communicate()
         self.assertEqual((out, errors), ("both\n", ""))
 
 
