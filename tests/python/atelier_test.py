@@ -2,6 +2,7 @@
 """The module `atelier` over files and silent servers. Environment: PYTHONPATH, DATA_PROGRAM, STUB."""
 
 import ast
+import contextlib
 import gc
 import hashlib
 import itertools
@@ -72,10 +73,14 @@ class Case(unittest.TestCase):
 
     def python(self, program, *arguments):
         child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
-                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        limit = threading.Timer(60, child.kill)
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+        def kill():  # its forked children, too
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        limit = threading.Timer(60, kill)
         limit.start()
-        for cleanup in (child.communicate, child.kill, limit.cancel):
+        for cleanup in (child.communicate, kill, limit.cancel):
             self.addCleanup(cleanup)
         return child
 
