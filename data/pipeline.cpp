@@ -14,24 +14,20 @@ namespace {
 constexpr auto kGather = std::chrono::microseconds(200);
 constexpr size_t kUnbounded = std::numeric_limits<size_t>::max();  // what may be queued is bounded by what is in flight
 
-void check(const StreamPlan& plan, const DataConfig& data) {
-  if (plan.world > plan.batch) {
-    throw std::invalid_argument(
-        fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
-  }
+/// Whether a stall can be told from an image that takes its time.
+void check_stall_limit(const DataConfig& data) {
   const double longest = 2 * (data.head_timeout + data.get_timeout);  // twice: once more on a connection of its own
-  if (data.stall_limit <= longest) {
-    throw std::invalid_argument(fmt::format(
-        "data.stall_limit ({:g} s) must be over {:g} s: an image may take twice data.head_timeout + data.get_timeout",
-        data.stall_limit, longest));
-  }
+  if (data.stall_limit > longest) return;
+  throw std::invalid_argument(fmt::format(
+      "data.stall_limit ({:g} s) must be over {:g} s: an image may take twice data.head_timeout + data.get_timeout",
+      data.stall_limit, longest));
 }
 
 }  // namespace
 
 Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make_source)
     : settings_(config.data),
-      plan_((check(plan, config.data), std::move(plan))),
+      plan_((check_share(plan), check_stall_limit(config.data), std::move(plan))),
       recipe_(recipe_of(config, plan_.augment)),
       seed_(config.data_seed()),
       threads_(decode_threads(config.data.threads)),

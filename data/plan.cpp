@@ -104,4 +104,13 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   return plan;
 }
 
+void check_share(const StreamPlan& plan) {
+  if (plan.rank >= plan.world)
+    throw std::invalid_argument(
+        fmt::format("rank {} is none of {} processes; it counts from 0", plan.rank, plan.world));
+  if (plan.world > plan.batch)
+    throw std::invalid_argument(
+        fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
+}
+
 }  // namespace atelier

@@ -38,4 +38,7 @@ struct StreamPlan {
 /// Throws std::invalid_argument, one sentence.
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
+/// Throws std::invalid_argument, one sentence, unless rank and world fit each other and the batch.
+void check_share(const StreamPlan& plan);
+
 }  // namespace atelier

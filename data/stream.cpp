@@ -8,6 +8,7 @@
 #include "data/open_source.h"
 #include "data/pipeline.h"
 #include "data/retry.h"
+#include "data/saved_stream.h"
 
 namespace atelier {
 namespace {
@@ -15,6 +16,11 @@ namespace {
 uint64_t pixel_bytes(const Batch& batch) {
   const auto side = static_cast<uint64_t>(batch.side);
   return static_cast<uint64_t>(batch.size) * static_cast<uint64_t>(3 + batch.condition_channels) * side * side;
+}
+
+StreamPlan plan_alone(const Config& config, const std::string& saved) {
+  StreamPlan plan = plan_stream(config, open_list(config.data, {}));
+  return saved.empty() ? plan : resume_stream(config, std::move(plan), saved);
 }
 
 }  // namespace
@@ -42,6 +48,8 @@ Stream::Stream(const Config& config, StreamPlan plan, const MakeSource& make_sou
   consumer_ = std::make_unique<Consumer>(config, std::move(plan), source);
 }
 
+Stream::Stream(const Config& config, const std::string& saved) : Stream(config, plan_alone(config, saved)) {}
+
 Stream::~Stream() = default;
 
 Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patience) {
@@ -64,6 +72,8 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   consumer_->counts.substituted += delivery->substituted;
   return std::move(delivery->batch);
 }
+
+const StreamPlan& Stream::plan() const { return consumer_->pipeline.plan(); }
 
 StreamState Stream::state() const { return consumer_->state; }
 

@@ -70,6 +70,9 @@ struct StreamReport {
 /// ledger may be called from any.
 class Stream {
  public:
+  /// What data.list holds, opened and planned, from its beginning; or from where save_stream (saved_stream.h) left off.
+  /// Throws as open_list, plan_stream and resume_stream do.
+  explicit Stream(const Config& config, const std::string& saved = {});
   /// `make_source` makes where the bytes come from; by default what open_source opens.
   /// Throws std::invalid_argument for settings that do not go together.
   Stream(const Config& config, StreamPlan plan, const MakeSource& make_source = {});
@@ -84,6 +87,9 @@ class Stream {
   /// has a verdict, or when nothing at all has moved for data.stall_limit of waiting here: then something hangs. `stop`
   /// ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
+
+  /// What it is made of: labels are plan().manifest->labels(), a pass is plan().order.entries positions.
+  const StreamPlan& plan() const;
 
   /// After the batches delivered so far. Verdicts of positions not yet delivered are left out, so that the state does
   /// not depend on how far ahead the stream had read.

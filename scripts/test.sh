@@ -9,6 +9,13 @@ PRESET=release
 if [[ ${1:-} =~ ^(release|debug|asan|tsan|cuda)$ ]]; then PRESET=$1; shift; fi
 scripts/setup.sh "$PRESET"
 
+# The Python module is tested where the LibTorch is that of a Python; no sanitizer goes into a Python.
+TORCH_LIB=$(sed -n 's|^TORCH_LIBRARY:FILEPATH=\(.*\)/libtorch.so$|\1|p' "build/$PRESET/CMakeCache.txt")
+if [[ ! $PRESET =~ ^(asan|tsan)$ && -e $TORCH_LIB/libtorch_python.so ]]; then
+  cmake --preset "$PRESET" -DATELIER_PYTHON=ON >/dev/null
+  cmake --build --preset "$PRESET"
+fi
+
 # Tests read TensorBoard events with TensorBoard itself and stores with h5py, and write parquet files with pyarrow, from a
 # virtual environment inside the checkout.
 if ! .venv/bin/python -c 'import h5py, pyarrow, tensorboard' 2>/dev/null; then

@@ -3,17 +3,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "train/tensors.h"
+
 namespace atelier {
 
 Examples to_examples(const Batch& batch, torch::Device device) {
-  const auto view = [&](uint8_t* pixels, int64_t channels) {
-    if (!pixels) return torch::Tensor();
-    const auto keep_alive = [buffer = batch.buffer](void*) {};
-    return torch::from_blob(pixels, {batch.size, channels, batch.side, batch.side}, keep_alive, torch::kUInt8)
-        .to(device);
-  };
-  return {view(batch.images, 3), view(batch.conditions, batch.condition_channels),
-          torch::tensor(batch.labels, torch::kInt64).to(device),
+  const auto there = [&](const torch::Tensor& tensor) { return tensor.defined() ? tensor.to(device) : tensor; };
+  return {there(images_of(batch)), there(conditions_of(batch)), there(labels_of(batch)),
           std::vector<uint64_t>(batch.positions.begin(), batch.positions.end())};
 }
 

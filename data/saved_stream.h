@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "configs/config.h"
+#include "data/plan.h"
+
+namespace atelier {
+
+/// Where a stream stands, as a line of JSON for a program to keep with a checkpoint of its own: Stream::state(), and
+/// all that decides which row stands at a position (the list's hash, the seed, how it is shuffled, balanced, split and
+/// mixed). It holds no settings of pictures or batches: those may change when a run goes on. docs/python.md has the
+/// fields.
+///   plan  the stream's own
+std::string save_stream(const Config& config, const StreamPlan& plan, const StreamState& state);
+
+/// `plan` as it goes on from what save_stream wrote, in however many processes. With data.accept_list the list may be
+/// another one: a new pass over it begins there. Throws std::invalid_argument, one sentence, for text that is no saved
+/// stream and for one that drew otherwise.
+StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::string& saved);
+
+}  // namespace atelier
