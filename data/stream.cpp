@@ -73,7 +73,7 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   return std::move(delivery->batch);
 }
 
-const StreamPlan& Stream::plan() const { return consumer_->pipeline.plan(); }
+const StreamPlan& Stream::plan() const { return consumer_->pipeline->plan(); }
 
 StreamState Stream::state() const { return consumer_->state; }
 
