@@ -43,6 +43,8 @@ struct DataConfig {
   int connections = 32;                   ///< transfers at once
   int threads = 0;                        ///< decoding; 0: one a core
   uint64_t memory = uint64_t{512} << 20;  ///< bytes in flight: encoded, decoded and batched
+  double connect_timeout = 10;            ///< seconds to look up and connect, TLS included
+  double first_byte_timeout = 15;         ///< seconds from a request to the first byte of its answer
   double head_timeout = 10;               ///< seconds for a HEAD
   double get_timeout = 30;                ///< seconds for a GET, start to last byte
   double sample_deadline = 120;           ///< seconds of retries before a transient failure becomes a verdict

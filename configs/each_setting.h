@@ -61,6 +61,10 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"data.threads", "", "threads that decode; 0: one a core"}, data.threads, Integer{0, 1024});
   visit(Setting{"data.memory", "bytes", "encoded images and batches in flight"}, data.memory,
         Bytes{uint64_t{1} << 20, uint64_t{1} << 40});
+  visit(Setting{"data.connect_timeout", "seconds", "looking a host up and connecting to it, TLS included"},
+        data.connect_timeout, Number{0.1, 3600});
+  visit(Setting{"data.first_byte_timeout", "seconds", "from a request to the first byte of its answer"},
+        data.first_byte_timeout, Number{0.1, 3600});
   visit(Setting{"data.head_timeout", "seconds", "a HEAD, start to end"}, data.head_timeout, Number{0.1, 3600});
   visit(Setting{"data.get_timeout", "seconds", "a GET, start to last byte"}, data.get_timeout, Number{0.1, 3600});
   visit(Setting{"data.sample_deadline", "seconds", "retries of one image before another takes its place"},

@@ -29,6 +29,7 @@ namespace {
 constexpr size_t kMostHosts = 10'000;
 constexpr int kFileThreads = 4;
 constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
+constexpr int kTick = 100;          ///< milliseconds between looks at how fast answers come
 
 /// Memory or file descriptors have run out: nothing that another attempt mends.
 void check(CURLMcode code) {
@@ -89,7 +90,9 @@ class HttpSource::Loop {
       int running = 0;
       check(curl_multi_perform(multi_.get(), &running));
       end_transfers(stop);
-      check(curl_multi_poll(multi_.get(), nullptr, 0, kPollLimit, nullptr));
+      end_late_transfers(stop);
+      const bool is_busy = idle_.size() < transfers_.size();
+      check(curl_multi_poll(multi_.get(), nullptr, 0, is_busy ? kTick : kPollLimit, nullptr));
     }
   } catch (const std::exception&) {
     handler_({.body = std::current_exception()});
@@ -160,6 +163,16 @@ class HttpSource::Loop {
     }
   }
 
+  void end_late_transfers(const std::stop_token& stop) {
+    const auto now = SteadyClock::now();
+    if (now < next_look_) return;
+    next_look_ = now + std::chrono::milliseconds(kTick);
+    for (const auto& transfer : transfers_) {
+      if (stop.stop_requested()) return;
+      if (transfer->is_running() && transfer->is_late(now)) end_transfer(transfer->handle(), CURLE_OPERATION_TIMEDOUT);
+    }
+  }
+
   void end_transfer(CURL* handle, CURLcode result) {
     Transfer* transfer = nullptr;
     curl_easy_getinfo(handle, CURLINFO_PRIVATE, &transfer);
@@ -226,6 +239,7 @@ class HttpSource::Loop {
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
   std::vector<Transfer*> idle_;
+  SteadyClock::time_point next_look_;  ///< for answers that are late
   Readers files_;
   std::jthread thread_;  ///< last, so that it is stopped and joined before anything that it uses goes
 };

@@ -57,6 +57,8 @@ MakeSource open_web(const DataConfig& data) {
   const HttpLimits limits{.max_bytes = data.max_image_size,
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
+                          .connect_timeout = data.connect_timeout,
+                          .first_byte_timeout = data.first_byte_timeout,
                           .connections = data.connections,
                           .head = data.head,
                           .respect_opt_out = data.respect_opt_out,

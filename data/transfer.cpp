@@ -27,6 +27,11 @@ void set(const CurlEasy& easy, CURLoption option, T value) {
 
 long milliseconds(double seconds) { return std::max(1L, static_cast<long>(seconds * 1000)); }
 
+Pace pace_of(const HttpLimits& limits) {
+  return Pace(
+      {.first_byte = limits.first_byte_timeout, .slow_window = limits.slow_window, .slowest = HttpLimits::kSlowest});
+}
+
 /// Text that may come from a server, fit for a log: printable ASCII only.
 std::string printable(std::string text) {
   std::replace_if(
@@ -36,7 +41,7 @@ std::string printable(std::string text) {
 
 }  // namespace
 
-Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_init()) {
+Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_init()), pace_(pace_of(limits)) {
   if (!easy_) throw std::runtime_error("libcurl cannot make a handle: out of memory");
   set(easy_, CURLOPT_PRIVATE, this);
   set(easy_, CURLOPT_ERRORBUFFER, error_.data());
@@ -72,6 +77,7 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
 
 void Transfer::begin(Job job, bool ask_head) {
   job_ = std::move(job);
+  running_ = true;
   told_length_ = false;
   promised_ = 0;
   set(easy_, CURLOPT_URL, job_.url.target.c_str());
@@ -87,13 +93,31 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   socket_opened_ = false;
   refused_address_.clear();
   body_ = {};
+  pace_ = pace_of(limits_);
+  late_.reset();
   error_.front() = '\0';
   set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
 }
 
+bool Transfer::is_late(SteadyClock::time_point now) {
+  curl_off_t sent = 0, body = 0;  // microseconds, bytes
+  long headers = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sent);
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_DOWNLOAD_T, &body);
+  curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &headers);
+  late_ = pace_.judge(now, sent > 0, static_cast<uint64_t>(body) + static_cast<uint64_t>(headers));
+  return late_.has_value();
+}
+
 std::optional<Answer> Transfer::end(CURLcode result) {
+  auto answer = next_step(result);
+  running_ = !answer;
+  return answer;
+}
+
+std::optional<Answer> Transfer::next_step(CURLcode result) {
   if (answered_by_leftovers(result)) {
     prepare(head_, true);
     return std::nullopt;
@@ -201,6 +225,12 @@ Failure Transfer::transport_failure(CURLcode result) {
 /// connects. Behind an unplugged cable or a firewall that drops packets every lookup and every connection ends here:
 /// those are faults that tell an outage. (CURLINFO_CONNECT_TIME_T would not do: libcurl 7.88 sets it after TLS.)
 Failure Transfer::timeout_failure() const {
+  if (late_ == Pace::Late::kSilent)
+    return {Fault::kTimeout, fmt::format("no first byte to {} in {} s", method(), limits_.first_byte_timeout), true};
+  if (late_ == Pace::Late::kSlow)
+    return {Fault::kTimeout,
+            fmt::format("{} came at under {} bytes/s for {} s", method(), HttpLimits::kSlowest, limits_.slow_window),
+            true};
   const double limit = head_ ? limits_.head_timeout : limits_.get_timeout;
   curl_off_t sent = 0, looked_up = 0;  // microseconds, 0: never
   curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sent);

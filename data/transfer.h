@@ -10,6 +10,8 @@
 #include "data/curl_handle.h"
 #include "data/host_queue.h"
 #include "data/http.h"
+#include "data/pace.h"
+#include "data/retry.h"
 #include "data/source.h"
 
 namespace atelier {
@@ -34,6 +36,8 @@ class Transfer {
   CURL* handle() const { return easy_.get(); }
   const Job& job() const { return job_; }
   bool is_head() const { return head_; }
+  /// From begin() to the answer.
+  bool is_running() const { return running_; }
   /// After a GET that went well: whether its Content-Length was told, and true.
   bool told_length() const { return told_length_; }
   /// After kTooLargeByHead: the bytes that were promised.
@@ -42,10 +46,13 @@ class Transfer {
   /// Prepares the HEAD of `job`; add handle() to the loop.
   ///   ask_head  false: begins with the GET
   void begin(Job job, bool ask_head);
+  /// Whether the answer is too slow: take the handle from the loop, and call end(CURLE_OPERATION_TIMEDOUT).
+  bool is_late(SteadyClock::time_point now);
   /// Takes the result of what libcurl just ended. Nothing: there is more to ask, add handle() again.
   std::optional<Answer> end(CURLcode result);
 
  private:
+  std::optional<Answer> next_step(CURLcode result);
   void prepare(bool head, bool fresh_connection = false);
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
@@ -68,7 +75,10 @@ class Transfer {
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it
   CurlEasy easy_;
   Job job_;
+  bool running_ = false;
   bool head_ = true;
+  Pace pace_;
+  std::optional<Pace::Late> late_;
   bool fresh_connection_ = false;
   Cut cut_ = Cut::kNone;
   long header_bytes_ = 0;
