@@ -55,6 +55,12 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.respect_opt_out, Boolean{});
   visit(Setting{"data.user_agent", "", "what servers are told; empty: atelier and its version"}, data.user_agent,
         Text{});
+  visit(Setting{"data.credentials", "", "file of headers, such as bearer tokens, for the servers that it names"},
+        data.credentials, Text{});
+  visit(Setting{"data.netrc", "", "netrc file of logins for hosts, sent by https only"}, data.netrc, Text{});
+  visit(Setting{"data.ca_file", "", "certificates (PEM) to trust instead of the system's"}, data.ca_file, Text{});
+  visit(Setting{"data.proxy", "", "http://, https:// or socks5h://host:port that is trusted with all requests"},
+        data.proxy, Text{});
   visit(Setting{"data.allow_private", "", "connect to loopback and private addresses too"}, data.allow_private,
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});

@@ -142,6 +142,11 @@ class HttpSource::Loop {
           continue;
         }
       }
+      if (auto failure = refuse_unseen(job->url, limits_)) {
+        waiting_.done(job->url.host);
+        handler_({job->request.ticket, std::move(*failure)});
+        continue;
+      }
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
       const bool ask_head = asks_head(job->url.host);
@@ -151,7 +156,7 @@ class HttpSource::Loop {
   }
 
   void add(Transfer& transfer) {
-    ++(transfer.is_head() ? heads_ : gets_);
+    if (!transfer.is_redirected()) ++(transfer.is_head() ? heads_ : gets_);
     check(curl_multi_add_handle(multi_.get(), transfer.handle()));
   }
 

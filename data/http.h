@@ -6,6 +6,7 @@
 
 #include "configs/config.h"
 #include "data/address.h"
+#include "data/credentials.h"
 #include "data/host_health.h"
 #include "data/source.h"
 
@@ -22,7 +23,10 @@ struct HttpLimits {
   int connections = 32;             ///< transfers at once
   HeadCheck head = HeadCheck::kAlways;
   bool respect_opt_out = true;
-  std::string user_agent = {};  ///< empty: "atelier/VERSION"
+  std::string user_agent = {};                          ///< empty: "atelier/VERSION"
+  std::shared_ptr<const Credentials> credentials = {};  ///< none when empty
+  std::string proxy = {};                               ///< as parse_proxy gives it; empty: none
+  std::string ca_file = {};                             ///< certificates (PEM) to trust; empty: the system's
   bool (*may_connect)(const sockaddr&, socklen_t) = is_public;
   static constexpr int kMaxRedirects = 5;
   static constexpr double kSlowest = 1'024;           ///< bytes a second
@@ -42,9 +46,10 @@ struct HttpLimits {
 /// Requests to one host and port beyond its limit (HostHealth, at most kPerHost) wait in order of arrival while those
 /// to other hosts go on, and fail at once while the host is given up or has asked to be left alone; timeouts count from
 /// the start of a transfer, and how fast an answer comes is looked at ten times a second (pace.h). Addresses are judged
-/// when the socket is opened, after DNS and on every redirect; redirects
-/// go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the
-/// environment; TLS is verified. Connections stay open for later requests.
+/// when the socket is opened, after DNS and on every redirect; redirects go to http or https only, never from https to
+/// http. Credentials go to the servers that they are for and are chosen anew on every redirect. With a proxy (proxy.h)
+/// all goes through it; none is taken from the environment. No content encoding is asked for, no cookies; TLS is
+/// verified. Connections stay open for later requests.
 ///
 /// The constructor throws std::runtime_error when libcurl cannot start. Do not destroy the source from its own handler.
 class HttpSource : public Source {

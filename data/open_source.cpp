@@ -2,12 +2,14 @@
 
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <stdexcept>
 #include <utility>
 
 #include "data/http.h"
 #include "data/mix.h"
 #include "data/mixed_source.h"
+#include "data/proxy.h"
 #include "data/store.h"
 #include "data/stored_source.h"
 
@@ -54,6 +56,8 @@ MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manif
 }
 
 MakeSource open_web(const DataConfig& data) {
+  if (!data.ca_file.empty() && !std::ifstream(data.ca_file).good())
+    throw std::invalid_argument(fmt::format("data.ca_file cannot be {}: it cannot be read", data.ca_file));
   const HttpLimits limits{.max_bytes = data.max_image_size,
                           .head_timeout = data.head_timeout,
                           .get_timeout = data.get_timeout,
@@ -63,6 +67,9 @@ MakeSource open_web(const DataConfig& data) {
                           .head = data.head,
                           .respect_opt_out = data.respect_opt_out,
                           .user_agent = data.user_agent,
+                          .credentials = std::make_shared<const Credentials>(data.credentials, data.netrc),
+                          .proxy = data.proxy.empty() ? "" : parse_proxy(data.proxy),
+                          .ca_file = data.ca_file,
                           .may_connect = data.allow_private ? is_any : is_public};
   return [limits](Source::Handler handler) { return std::make_unique<HttpSource>(limits, std::move(handler)); };
 }

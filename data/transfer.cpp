@@ -7,9 +7,11 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <utility>
+#include <variant>
 
 #include "data/address.h"
 #include "data/opt_out.h"
+#include "data/proxy.h"
 
 namespace atelier {
 namespace {
@@ -39,7 +41,25 @@ std::string printable(std::string text) {
   return text;
 }
 
+CurlList list_of(const Credentials::Lines& lines) {
+  CurlList list;
+  for (const std::string& line : lines) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) throw std::runtime_error("libcurl cannot hold a header: out of memory");
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list;
+}
+
 }  // namespace
+
+std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits) {
+  if (limits.proxy.empty()) return std::nullopt;
+  const auto refused = refused_by_name(url, limits.may_connect);
+  if (!refused) return std::nullopt;
+  return Failure{Fault::kRefusedAddress, *refused + " is not public; data.allow_private would allow it"};
+}
 
 Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_init()), pace_(pace_of(limits)) {
   if (!easy_) throw std::runtime_error("libcurl cannot make a handle: out of memory");
@@ -47,14 +67,22 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
   set(easy_, CURLOPT_ERRORBUFFER, error_.data());
   set(easy_, CURLOPT_USERAGENT, limits.user_agent.empty() ? "atelier/" ATELIER_VERSION : limits.user_agent.c_str());
 
-  // Where to: http and https alone, public addresses, no proxy and no credentials from anywhere.
+  // Where to: http and https alone, public addresses, no proxy and no credentials but those that are given.
   set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  set(easy_, CURLOPT_FOLLOWLOCATION, 1L);
-  set(easy_, CURLOPT_MAXREDIRS, static_cast<long>(HttpLimits::kMaxRedirects));
   set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(easy_, CURLOPT_HTTPAUTH, kNoAuthentication);
-  set(easy_, CURLOPT_PROXY, "");
+  set(easy_, CURLOPT_PROXY, limits_.proxy.c_str());
+  set(easy_, CURLOPT_NOPROXY, "");
+  set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(easy_, CURLOPT_HEADEROPT, long{CURLHEADER_SEPARATE});
+  if (!limits_.ca_file.empty()) {
+    for (const CURLoption file : {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO}) set(easy_, file, limits_.ca_file.c_str());
+    for (const CURLoption folder : {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH}) set(easy_, folder, nullptr);
+  }
+  if (limits_.credentials && limits_.proxy.starts_with("http")) {
+    proxy_headers_ = list_of(limits_.credentials->headers_for(std::get<Url>(parse_url(limits_.proxy))));
+    set(easy_, CURLOPT_PROXYHEADER, proxy_headers_.get());
+  }
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket);
   set(easy_, CURLOPT_OPENSOCKETDATA, this);
 
@@ -80,15 +108,23 @@ void Transfer::begin(Job job, bool ask_head) {
   running_ = true;
   told_length_ = false;
   promised_ = 0;
-  set(easy_, CURLOPT_URL, job_.url.target.c_str());
-  prepare(ask_head);
+  ask(ask_head);
 }
 
-void Transfer::prepare(bool head, bool fresh_connection) {
+/// A HEAD or a GET, from the job's own url on.
+void Transfer::ask(bool head) {
   head_ = head;
+  where_ = job_.url;
+  redirects_ = 0;
+  header_bytes_ = 0;
+  deadline_ = SteadyClock::now() + to_clock(head ? limits_.head_timeout : limits_.get_timeout);
+  prepare();
+}
+
+/// One request of it, to where_.
+void Transfer::prepare(bool fresh_connection) {
   fresh_connection_ = fresh_connection;
   cut_ = Cut::kNone;
-  header_bytes_ = 0;
   opted_out_ = false;
   socket_opened_ = false;
   refused_address_.clear();
@@ -96,9 +132,12 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   pace_ = pace_of(limits_);
   late_.reset();
   error_.front() = '\0';
-  set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
+  headers_ = limits_.credentials ? list_of(limits_.credentials->headers_for(where_)) : nullptr;
+  set(easy_, CURLOPT_HTTPHEADER, headers_.get());
+  set(easy_, CURLOPT_URL, where_.target.c_str());
+  set(easy_, head_ ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
-  set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
+  set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(Seconds(deadline_ - SteadyClock::now()).count()));
 }
 
 bool Transfer::is_late(SteadyClock::time_point now) {
@@ -119,7 +158,13 @@ std::optional<Answer> Transfer::end(CURLcode result) {
 
 std::optional<Answer> Transfer::next_step(CURLcode result) {
   if (answered_by_leftovers(result)) {
-    prepare(head_, true);
+    prepare(true);
+    return std::nullopt;
+  }
+  const char* location = nullptr;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &location);
+  if (result == CURLE_OK && location != nullptr) {
+    if (const auto failure = follow(location)) return Answer{job_.request.ticket, *failure};
     return std::nullopt;
   }
   if (const auto failure = judge(result)) return Answer{job_.request.ticket, *failure};
@@ -127,7 +172,23 @@ std::optional<Answer> Transfer::next_step(CURLcode result) {
     told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
     return Answer{job_.request.ticket, std::exchange(body_, {})};
   }
-  prepare(false);
+  ask(false);
+  return std::nullopt;
+}
+
+/// Goes where an answer sends us; a failure: it may not.
+std::optional<Failure> Transfer::follow(const char* location) {
+  if (++redirects_ > HttpLimits::kMaxRedirects)
+    return Failure{Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
+  auto parsed = parse_url(location);
+  if (const auto* failure = std::get_if<Failure>(&parsed))
+    return Failure{Fault::kRedirects, "redirected to a url that is not fetched: " + failure->detail};
+  Url& url = std::get<Url>(parsed);
+  if (url.local) return Failure{Fault::kRedirects, "redirected to neither http nor https"};
+  if (where_.secure && !url.secure) return Failure{Fault::kRedirects, "redirected from https to http"};
+  if (auto failure = refuse_unseen(url, limits_)) return failure;
+  where_ = std::move(url);
+  prepare();
   return std::nullopt;
 }
 
@@ -181,9 +242,13 @@ Failure Transfer::status_failure() const {
 Failure Transfer::transport_failure(CURLcode result) {
   if (cut_ != Cut::kNone) return cut_failure();
   const std::string what = curl_easy_strerror(result);
-  const bool redirected = status() / 100 == 3;
+  long tunnel = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_CONNECTCODE, &tunnel);
+  if (tunnel >= 300)
+    return {Fault::kConnection, fmt::format("the proxy answered HTTP {} to CONNECT", tunnel), tunnel >= 500};
   switch (result) {
     case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
       return {Fault::kDns, what, true};
     case CURLE_COULDNT_CONNECT:
       if (!socket_opened_ && !refused_address_.empty())
@@ -199,15 +264,8 @@ Failure Transfer::transport_failure(CURLcode result) {
               fmt::format("Content-Length {} is over {}", length != nullptr ? printable(length->value) : "",
                           limits_.max_bytes)};
     }
-    case CURLE_TOO_MANY_REDIRECTS:
-      return {Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
     case CURLE_UNSUPPORTED_PROTOCOL:
-      if (redirected) return {Fault::kRedirects, "redirected to neither http nor https"};
       return {Fault::kConnection, "the answer is not HTTP", true};
-    case CURLE_URL_MALFORMAT:
-      return {Fault::kRedirects, "redirected to a malformed url"};
-    case CURLE_LOGIN_DENIED:
-      return {Fault::kRedirects, "redirected to a url with credentials"};
     case CURLE_OUT_OF_MEMORY:  // so says libcurl of a header line over its own bound, too
       return {Fault::kConnection, "a header line without end, or no memory", true};
     case CURLE_SSL_CONNECT_ERROR:
@@ -251,10 +309,11 @@ Failure Transfer::cut_failure() const {
 }
 
 /// Judges the very address that is about to be connected to: after DNS, after every redirect, for each of a host's
-/// addresses. A refused one fails like one that nobody answers, so libcurl tries the host's next.
+/// addresses; not that of a proxy, which is trusted. A refused one fails like one that nobody answers, so libcurl tries
+/// the host's next.
 curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (!transfer.limits_.may_connect(address->addr, address->addrlen)) {
+  if (transfer.limits_.proxy.empty() && !transfer.limits_.may_connect(address->addr, address->addrlen)) {
     transfer.refused_address_ = address_text(address->addr, address->addrlen);
     return CURL_SOCKET_BAD;
   }
@@ -263,14 +322,10 @@ curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
 }
 
 /// Counts over all answers of the transfer, so that neither redirects nor an endless row of "100 Continue" gets past
-/// the bound. Each answer may send the transfer to another address, which is judged anew.
+/// the bound.
 size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (std::string_view(line, size * count).starts_with("HTTP/")) {
-    transfer.socket_opened_ = false;
-    transfer.refused_address_.clear();
-    transfer.opted_out_ = false;
-  }
+  if (std::string_view(line, size * count).starts_with("HTTP/")) transfer.opted_out_ = false;  // of "103 Early Hints"
   constexpr std::string_view kRobots = "x-robots-tag:";
   const std::string_view text(line, size * count);
   if (transfer.limits_.respect_opt_out &&

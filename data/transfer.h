@@ -16,6 +16,9 @@
 
 namespace atelier {
 
+/// Why `url` is not asked for though no address was looked up; nothing: it may be. Only with a proxy.
+std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits);
+
 /// One job on its way: a HEAD, then a GET, on a libcurl handle that serves the next job afterwards.
 ///
 /// How answers are judged:
@@ -23,7 +26,9 @@ namespace atelier {
 ///         thing is gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may
 ///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
 ///   GET   200 is the only good status. 408, 425, 429 and 5xx are transient, the rest is not.
-///   Both  A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
+///   Both  Redirects are followed here and not by libcurl, so that each is judged like a url of the list and carries
+///         the headers of the server that it leads to, and no other's.
+///         A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///
 /// For one thread; libcurl holds its address.
 class Transfer {
@@ -36,6 +41,7 @@ class Transfer {
   CURL* handle() const { return easy_.get(); }
   const Job& job() const { return job_; }
   bool is_head() const { return head_; }
+  bool is_redirected() const { return redirects_ > 0; }
   /// From begin() to the answer.
   bool is_running() const { return running_; }
   /// After a GET that went well: whether its Content-Length was told, and true.
@@ -53,7 +59,9 @@ class Transfer {
 
  private:
   std::optional<Answer> next_step(CURLcode result);
-  void prepare(bool head, bool fresh_connection = false);
+  void ask(bool head);
+  void prepare(bool fresh_connection = false);
+  std::optional<Failure> follow(const char* location);
   bool answered_by_leftovers(CURLcode result) const;
   long status() const;
   curl_off_t content_length() const;
@@ -73,10 +81,14 @@ class Transfer {
 
   const HttpLimits& limits_;
   std::array<char, CURL_ERROR_SIZE> error_{};  ///< declared before the handle that writes to it
+  CurlList headers_, proxy_headers_;           ///< and what it reads
   CurlEasy easy_;
   Job job_;
   bool running_ = false;
   bool head_ = true;
+  Url where_;  ///< the job's url, or where its server sent us
+  int redirects_ = 0;
+  SteadyClock::time_point deadline_;  ///< of the HEAD or the GET, redirects included
   Pace pace_;
   std::optional<Pace::Late> late_;
   bool fresh_connection_ = false;

@@ -11,8 +11,9 @@ namespace atelier {
 /// What an entry's url names: something on a web server, or a local file.
 struct Url {
   bool local = false;
-  std::string target;  ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
-  std::string host;    ///< "example.org:443": who serves it; empty for a local file
+  std::string target;   ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
+  std::string host;     ///< "example.org:443": who serves it; empty for a local file
+  bool secure = false;  ///< https
 };
 
 /// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.

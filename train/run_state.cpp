@@ -31,6 +31,8 @@ constexpr std::array kQuietSettings = {
     "data.outage_limit", "data.allow_private",   "data.sample_deadline",
     "data.verify_list",  "data.cache",           "data.head",
     "data.user_agent",   "data.connect_timeout", "data.first_byte_timeout",
+    "data.credentials",  "data.netrc",           "data.ca_file",
+    "data.proxy",
 };
 
 json settings_of(const Config& config) {

@@ -77,15 +77,15 @@ TEST(Settings, HaveTheDefaultsThatUsersOfSuchATrainerKnow) {
 TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
   [[maybe_unused]] const auto& [list, cache, verify, accept, seed, shuffle, balance, held_out, image_size, fit,
-                                condition, flip, brightness, max_image_size, ask_head, opt_out, agent, private_,
-                                connections, threads, memory, connect, first_byte, head, get, deadline, rate, outage] =
-      DataConfig{};
+                                condition, flip, brightness, max_image_size, ask_head, opt_out, agent, credentials,
+                                netrc, ca, proxy, private_, connections, threads, memory, connect, first_byte, head,
+                                get, deadline, rate, outage] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
   [[maybe_unused]] const auto& [run_dir, resume_, epochs, steps, batch, device, precision, compute, learning, schedule,
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 28 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 32 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {

@@ -11,9 +11,12 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <optional>
 #include <poll.h>
 #include <stdexcept>
@@ -62,6 +65,9 @@ TlsContext self_signed_context() {
   const std::array<unsigned char, 10> host = {"127.0.0.1"};
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, host.data(), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
+  const std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>> names(
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost"));
+  X509_add_ext(certificate.get(), names.get(), -1);
   X509_sign(certificate.get(), key.get(), EVP_sha256());
   TlsContext context(SSL_CTX_new(TLS_server_method()));
   if (SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 ||
@@ -102,6 +108,8 @@ class Connection {
     SSL_set_fd(tls_.get(), descriptor);
     SSL_set_accept_state(tls_.get());
   }
+
+  bool is_resumed() const { return tls_ && SSL_session_reused(tls_.get()) == 1; }
 
   /// The next request's head, up to and with its empty line. Bodies of requests are not read: tests send none.
   std::optional<std::string> read_head() {
@@ -226,6 +234,13 @@ class LoopbackServer::State {
     acceptor_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
   }
 
+  std::string certificate() const {
+    const std::unique_ptr<BIO, FreeWith<BIO_free_all>> memory(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509(memory.get(), SSL_CTX_get0_certificate(tls_.get()));
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(memory.get(), &text);
+    return {text, static_cast<size_t>(size)};
+  }
   const char* scheme() const { return tls_ ? "https" : "http"; }
   int port() const { return port_; }
 
@@ -267,13 +282,15 @@ class LoopbackServer::State {
   void serve(int descriptor, int number, const std::stop_token& stop) {
     Connection connection(descriptor, tls_.get(), stop);
     while (const auto head = connection.read_head()) {
-      const auto request = parse_request(*head, number);
+      auto request = parse_request(*head, number);
       if (!request) return;
+      request->resumed = connection.is_resumed();
       ConnectionReply reply(connection, request->method == "HEAD");
       begin(*request);
       handler_(*request, reply);
       finish();
-      if (reply.ended()) return;
+      const auto wish = request->headers.find("connection");
+      if (reply.ended() || (wish != request->headers.end() && wish->second == "close")) return;
     }
   }
 
@@ -308,6 +325,7 @@ LoopbackServer::~LoopbackServer() = default;
 std::string LoopbackServer::url(std::string_view path) const {
   return std::string(state_->scheme()) + "://127.0.0.1:" + std::to_string(port()) + std::string(path);
 }
+std::string LoopbackServer::certificate() const { return state_->certificate(); }
 int LoopbackServer::port() const { return state_->port(); }
 std::vector<HttpRequest> LoopbackServer::requests() const { return state_->requests(); }
 int LoopbackServer::connections() const { return state_->connections(); }

@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string path;                            ///< with its query
   std::map<std::string, std::string> headers;  ///< names in lower case
   int connection = 0;                          ///< the connections of a server count from 1
+  bool resumed = false;                        ///< the TLS session of an earlier connection
 };
 
 /// The server's end of a connection while it answers one request. Used on the connection's own thread. Every function
@@ -67,6 +68,8 @@ class LoopbackServer {
   /// "http://127.0.0.1:PORT" + path.
   std::string url(std::string_view path = "/") const;
   int port() const;
+  /// What a client must trust to talk to this server by TLS: PEM.
+  std::string certificate() const;
 
   /// Every request so far, in order of arrival.
   std::vector<HttpRequest> requests() const;
