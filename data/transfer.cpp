@@ -85,6 +85,8 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
   }
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket);
   set(easy_, CURLOPT_OPENSOCKETDATA, this);
+  set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::start_lookup);
+  set(easy_, CURLOPT_RESOLVER_START_DATA, this);
 
   // How much.
   set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
@@ -122,10 +124,11 @@ void Transfer::ask(bool head) {
 }
 
 /// One request of it, to where_.
-void Transfer::prepare(bool fresh_connection) {
-  fresh_connection_ = fresh_connection;
+void Transfer::prepare(Again again) {
+  again_ = again;
   cut_ = Cut::kNone;
   opted_out_ = false;
+  looking_up_ = false;
   socket_opened_ = false;
   refused_address_.clear();
   body_ = {};
@@ -135,8 +138,9 @@ void Transfer::prepare(bool fresh_connection) {
   headers_ = limits_.credentials ? list_of(limits_.credentials->headers_for(where_)) : nullptr;
   set(easy_, CURLOPT_HTTPHEADER, headers_.get());
   set(easy_, CURLOPT_URL, where_.target.c_str());
+  set(easy_, CURLOPT_PIPEWAIT, where_.secure ? 1L : 0L);  // for whether the first connection speaks HTTP/2
   set(easy_, head_ ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
-  set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
+  set(easy_, CURLOPT_FRESH_CONNECT, again == Again::kOnItsOwnConnection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(Seconds(deadline_ - SteadyClock::now()).count()));
 }
 
@@ -157,8 +161,8 @@ std::optional<Answer> Transfer::end(CURLcode result) {
 }
 
 std::optional<Answer> Transfer::next_step(CURLcode result) {
-  if (answered_by_leftovers(result)) {
-    prepare(true);
+  if (const Again again = is_spoilt(result); again != Again::kNo) {
+    prepare(again);
     return std::nullopt;
   }
   const char* location = nullptr;
@@ -192,13 +196,20 @@ std::optional<Failure> Transfer::follow(const char* location) {
   return std::nullopt;
 }
 
-/// A server that answers HEAD with a body, or sends more than it announced, leaves bytes on a connection that is kept
-/// alive; whoever uses it next sees no HTTP. That one asks again, once, on a connection of its own.
-bool Transfer::answered_by_leftovers(CURLcode result) const {
-  if (fresh_connection_ || (result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_WEIRD_SERVER_REPLY)) return false;
-  long opened = 0;
+/// Whether the request came to grief by its connection having been kept alive, and so is asked again, once. A server
+/// that answers HEAD with a body, or sends more than it announced, leaves bytes behind: whoever comes next sees no
+/// HTTP. A server that closes a connection between two requests, which HTTP/2 announces by GOAWAY, leaves the next ones
+/// without an answer: both methods may be repeated (RFC 9110, section 9.2.2).
+Transfer::Again Transfer::is_spoilt(CURLcode result) const {
+  long opened = 0, headers = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &opened);
-  return opened == 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &headers);
+  if (again_ != Again::kNo || opened > 0) return Again::kNo;
+  if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY) return Again::kOnItsOwnConnection;
+  constexpr std::array kBroken = {CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2,
+                                  CURLE_HTTP2_STREAM};
+  const bool is_broken = std::find(kBroken.begin(), kBroken.end(), result) != kBroken.end();
+  return is_broken && headers == 0 ? Again::kOnAnother : Again::kNo;
 }
 
 curl_off_t Transfer::content_length() const {
@@ -281,7 +292,8 @@ Failure Transfer::transport_failure(CURLcode result) {
 
 /// How far it got. Whether the request was sent is asked first: on a connection that was kept alive nobody looks up or
 /// connects. Behind an unplugged cable or a firewall that drops packets every lookup and every connection ends here:
-/// those are faults that tell an outage. (CURLINFO_CONNECT_TIME_T would not do: libcurl 7.88 sets it after TLS.)
+/// those are faults that tell an outage. Who has not even looked the host up waited to share another's connection.
+/// (CURLINFO_CONNECT_TIME_T would not do: libcurl 7.88 sets it after TLS.)
 Failure Transfer::timeout_failure() const {
   if (late_ == Pace::Late::kSilent)
     return {Fault::kTimeout, fmt::format("no first byte to {} in {} s", method(), limits_.first_byte_timeout), true};
@@ -298,7 +310,7 @@ Failure Transfer::timeout_failure() const {
 
   if (sent > 0) return {Fault::kTimeout, fmt::format("{} took over {} s", method(), limit), true};
   const double waited = std::min(limit, limits_.connect_timeout);
-  if (looked_up == 0) return {Fault::kDns, fmt::format("no address in {} s", waited), true};
+  if (looked_up == 0 && looking_up_) return {Fault::kDns, fmt::format("no address in {} s", waited), true};
   return {connected > 0 ? Fault::kTimeout : Fault::kConnect, fmt::format("no connection in {} s", waited), true};
 }
 
@@ -306,6 +318,11 @@ Failure Transfer::cut_failure() const {
   if (cut_ == Cut::kHeaders)
     return {Fault::kConnection, fmt::format("more than {} bytes of headers", HttpLimits::kMaxHeaderBytes)};
   return {Fault::kTooLargeInBody, fmt::format("more than {} bytes came", limits_.max_bytes)};
+}
+
+int Transfer::start_lookup(void*, void*, void* self) noexcept {
+  static_cast<Transfer*>(self)->looking_up_ = true;
+  return 0;
 }
 
 /// Judges the very address that is about to be connected to: after DNS, after every redirect, for each of a host's

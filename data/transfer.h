@@ -60,9 +60,10 @@ class Transfer {
  private:
   std::optional<Answer> next_step(CURLcode result);
   void ask(bool head);
-  void prepare(bool fresh_connection = false);
+  enum class Again { kNo, kOnAnother, kOnItsOwnConnection };  ///< of the connections that are kept alive
+  void prepare(Again again = Again::kNo);
   std::optional<Failure> follow(const char* location);
-  bool answered_by_leftovers(CURLcode result) const;
+  Again is_spoilt(CURLcode result) const;
   long status() const;
   curl_off_t content_length() const;
   std::optional<Failure> judge(CURLcode result);
@@ -72,6 +73,7 @@ class Transfer {
   Failure status_failure() const;
   std::string method() const { return head_ ? "HEAD" : "GET"; }
 
+  static int start_lookup(void*, void*, void* self) noexcept;
   static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
   static size_t take_header(char* data, size_t size, size_t count, void* self) noexcept;
   static size_t take_body(char* data, size_t size, size_t count, void* self) noexcept;
@@ -91,12 +93,13 @@ class Transfer {
   SteadyClock::time_point deadline_;  ///< of the HEAD or the GET, redirects included
   Pace pace_;
   std::optional<Pace::Late> late_;
-  bool fresh_connection_ = false;
+  Again again_ = Again::kNo;
   Cut cut_ = Cut::kNone;
   long header_bytes_ = 0;
   bool opted_out_ = false;  ///< by the last answer
   bool told_length_ = false;
   uint64_t promised_ = 0;
+  bool looking_up_ = false;      ///< the host's name, since the last answer
   bool socket_opened_ = false;   ///< since the last answer: to an address that the policy allows
   std::string refused_address_;  ///< since the last answer: the last one that it does not
   std::vector<std::byte> body_;

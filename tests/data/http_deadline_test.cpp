@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 #include "tests/data/black_hole.h"
 #include "tests/data/http_fixture.h"
@@ -32,6 +33,20 @@ TEST(HttpDeadline, BoundsTheWaitForAConnection) {
   EXPECT_LT(seconds_since(start), 3);
   expect_failure(answer, Fault::kConnect, true);
   EXPECT_EQ(failure(answer).detail, "no connection in 0.3 s");
+}
+
+TEST(HttpDeadline, BoundsTheWaitOfThoseThatWouldShareAConnection) {
+  const BlackHole hole;
+  Fetcher fetcher(limits());
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<uint64_t> tickets;
+  for (int i = 0; i < HttpLimits::kPerHost; ++i) tickets.push_back(fetcher.submit(hole.url("https")));
+  for (const uint64_t ticket : tickets) {
+    const Answer answer = fetcher.wait(ticket);
+    expect_failure(answer, Fault::kConnect, true);
+    EXPECT_EQ(failure(answer).detail, "no connection in 0.5 s");
+  }
+  EXPECT_LT(seconds_since(start), 3) << "one after another: 8";
 }
 
 TEST(HttpDeadline, BoundsTheWaitForAFirstByte) {
