@@ -196,20 +196,22 @@ std::optional<Failure> Transfer::follow(const char* location) {
   return std::nullopt;
 }
 
-/// Whether the request came to grief by its connection having been kept alive, and so is asked again, once. A server
+/// Whether the request came to grief by its connection having been kept alive, and so is asked again. A server
 /// that answers HEAD with a body, or sends more than it announced, leaves bytes behind: whoever comes next sees no
 /// HTTP. A server that closes a connection between two requests, which HTTP/2 announces by GOAWAY, leaves the next ones
-/// without an answer: both methods may be repeated (RFC 9110, section 9.2.2).
+/// without an answer: both methods may be repeated (RFC 9110, section 9.2.2). Another connection may be closing, too,
+/// so the last try has one of its own.
 Transfer::Again Transfer::is_spoilt(CURLcode result) const {
   long opened = 0, headers = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &opened);
   curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &headers);
-  if (again_ != Again::kNo || opened > 0) return Again::kNo;
+  if (again_ == Again::kOnItsOwnConnection || opened > 0) return Again::kNo;
   if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY) return Again::kOnItsOwnConnection;
-  constexpr std::array kBroken = {CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_HTTP2,
-                                  CURLE_HTTP2_STREAM};
+  constexpr std::array kBroken = {CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE,
+                                  CURLE_HTTP2};
   const bool is_broken = std::find(kBroken.begin(), kBroken.end(), result) != kBroken.end();
-  return is_broken && headers == 0 ? Again::kOnAnother : Again::kNo;
+  if (!is_broken || headers > 0) return Again::kNo;
+  return again_ == Again::kNo ? Again::kOnAnother : Again::kOnItsOwnConnection;
 }
 
 curl_off_t Transfer::content_length() const {
@@ -244,7 +246,7 @@ Failure Transfer::status_failure() const {
   curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
   return {.fault = Fault::kHttpStatus,
           .detail = fmt::format("HTTP {} to {}", code, method()),
-          .transient = code == 408 || code == 425 || code == 429 || code >= 500,
+          .transient = code == 408 || code == 421 || code == 425 || code == 429 || code >= 500,
           .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
           .status = static_cast<int>(code)};
 }

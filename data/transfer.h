@@ -25,7 +25,7 @@ std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits);
 ///   HEAD  settles the matter when it cannot be connected or ends badly, when it promises too many bytes, when the
 ///         thing is gone (404, 410) and when the server is busy (408, 425, 429, 502, 503, 504). Any other refusal may
 ///         be of HEAD alone (405, 501, but also the 403 of a URL signed for GET): the GET decides.
-///   GET   200 is the only good status. 408, 425, 429 and 5xx are transient, the rest is not.
+///   GET   200 is the only good status. 408, 421, 425, 429 and 5xx are transient, the rest is not.
 ///   Both  Redirects are followed here and not by libcurl, so that each is judged like a url of the list and carries
 ///         the headers of the server that it leads to, and no other's.
 ///         A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.

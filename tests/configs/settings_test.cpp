@@ -247,17 +247,13 @@ TEST(Bytes, TakeBinaryUnitsAndRefuseOverflow) {
 }
 
 TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
-  const std::map<std::string, std::string> expected = {{"data.shuffle", "full|window|none"},
-                                                       {"data.fit", "crop|pad"},
-                                                       {"data.head", "always|auto|never"},
-                                                       {"data.condition", "none|file|outline"},
-                                                       {"model.kind", "diffusion|pix2pix"},
-                                                       {"train.resume", "auto|never|must"},
-                                                       {"train.device", "auto|cpu|cuda"},
-                                                       {"generate.device", "auto|cpu|cuda"},
-                                                       {"train.precision", "auto|float32|bfloat16|float16"},
-                                                       {"train.rate_schedule", "constant|cosine"},
-                                                       {"generate.quality", "fast|balanced|high"}};
+  const std::map<std::string, std::string> expected = {
+      {"data.shuffle", "full|window|none"},       {"data.fit", "crop|pad"},
+      {"data.head", "always|auto|never"},         {"data.balance", "none|label"},
+      {"data.condition", "none|file|outline"},    {"model.kind", "diffusion|pix2pix"},
+      {"train.resume", "auto|never|must"},        {"train.device", "auto|cpu|cuda"},
+      {"generate.device", "auto|cpu|cuda"},       {"train.precision", "auto|float32|bfloat16|float16"},
+      {"train.rate_schedule", "constant|cosine"}, {"generate.quality", "fast|balanced|high"}};
   std::map<std::string, std::string> found;
   for (const SettingInfo& setting : list_settings()) {
     if (setting.type.find('|') == std::string::npos) continue;

@@ -1,6 +1,5 @@
 // HttpSource against a real server on loopback: everything that a server can send too much, too little or too late.
 
-#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -165,19 +164,6 @@ TEST(Http, SeesAReset) {
     reply.reset();
   });
   expect_failure(fetch(server), Fault::kConnection, true);
-}
-
-TEST(Http, AsksAgainWhereAConnectionThatWasKeptAliveIsCut) {
-  std::atomic<bool> always = false;
-  LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
-    if (request.method == "GET" && (always || request.connection % 2 == 1)) return reply.reset();
-    reply.send_answer(200, "image");
-  });
-  EXPECT_EQ(body(fetch(server)), "image");
-  EXPECT_EQ(server.count("GET"), 2);
-  always = true;
-  expect_failure(fetch(server), Fault::kConnection, true);
-  EXPECT_EQ(server.count("GET"), 4) << "once";
 }
 
 TEST(Http, SeesAPortWhereNobodyListens) {

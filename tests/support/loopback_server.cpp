@@ -19,6 +19,7 @@
 #include <openssl/x509v3.h>
 #include <optional>
 #include <poll.h>
+#include <signal.h>
 #include <stdexcept>
 #include <stop_token>
 #include <sys/socket.h>
@@ -74,6 +75,13 @@ TlsContext self_signed_context() {
       SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1)
     throw std::runtime_error("OpenSSL cannot make a certificate for the loopback server");
   return context;
+}
+
+int agree_to_http2(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char*, unsigned, void*) {
+  static constexpr std::array<unsigned char, 2> kHttp2 = {'h', '2'};
+  *chosen = kHttp2.data();
+  *length = kHttp2.size();
+  return SSL_TLSEXT_ERR_OK;
 }
 
 std::string reason(int status) { return status == 200 ? "OK" : "Status " + std::to_string(status); }
@@ -144,6 +152,13 @@ class Connection {
     return true;
   }
 
+  std::string receive() {
+    if (!unread_.empty()) return std::exchange(unread_, {});
+    std::array<char, 4096> buffer;
+    const auto count = retry(POLLIN, [&] { return read_some(buffer.data(), buffer.size()); });
+    return count > 0 ? std::string(buffer.data(), static_cast<size_t>(count)) : "";
+  }
+
   void reset() {
     const linger now{.l_onoff = 1, .l_linger = 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
@@ -185,6 +200,7 @@ class ConnectionReply : public HttpReply {
  public:
   ConnectionReply(Connection& connection, bool to_head) : HttpReply(to_head), connection_(connection) {}
   bool send(std::string_view bytes) override { return connection_.send(bytes); }
+  std::string receive() override { return connection_.receive(); }
   bool wait(double seconds) override { return connection_.wait(seconds); }
   void close() override { ended_ = true; }
   void reset() override {
@@ -221,7 +237,8 @@ class LoopbackServer::State {
  public:
   State(Handler handler, Transport transport)
       : handler_(std::move(handler)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    if (transport == Transport::kSelfSignedTls) tls_ = self_signed_context();
+    if (transport != Transport::kPlain) tls_ = self_signed_context();
+    if (transport == Transport::kHttp2Tls) SSL_CTX_set_alpn_select_cb(tls_.get(), &agree_to_http2, nullptr);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -259,6 +276,10 @@ class LoopbackServer::State {
 
  private:
   void accept_all(const std::stop_token& stop) {
+    sigset_t pipe;  // OpenSSL writes to clients that are gone; the clients' threads inherit the mask
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     struct Client {
       std::atomic<bool> gone = false;
       std::jthread thread;

@@ -35,6 +35,8 @@ class HttpReply {
 
   /// Raw bytes, as they are.
   virtual bool send(std::string_view bytes) = 0;
+  /// Raw bytes that have come, or come next; empty once the client or the server is gone.
+  virtual std::string receive() = 0;
   /// Sleeps; false at once when the client hangs up or the server stops.
   virtual bool wait(double seconds) = 0;
   /// Ends the connection after this reply: in order, or with a TCP reset.
@@ -59,7 +61,8 @@ class LoopbackServer {
  public:
   /// Called on the connection's thread, many at once.
   using Handler = std::function<void(const HttpRequest&, HttpReply&)>;
-  enum class Transport { kPlain, kSelfSignedTls };
+  /// kHttp2Tls agrees to HTTP/2 but does not speak it: the handler gets "PRI *", the preface, and goes on by itself.
+  enum class Transport { kPlain, kSelfSignedTls, kHttp2Tls };
 
   /// Listens on a free port when the constructor returns; stops, whatever the handlers are doing, in the destructor.
   explicit LoopbackServer(Handler handler, Transport transport = Transport::kPlain);
