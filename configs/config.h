@@ -46,10 +46,16 @@ struct DataConfig {
   HeadCheck head = HeadCheck::kAlways;    ///< ask for an image's size before its bytes
   bool respect_opt_out = true;            ///< leave out what its server asks not to be used (X-Robots-Tag)
   std::string user_agent;                 ///< sent to servers; empty: "atelier/VERSION"
+  std::string credentials;                ///< file of headers for certain servers; empty: none
+  std::string netrc;                      ///< file of logins for certain servers; empty: none
+  std::string ca_file;                    ///< certificates to trust instead of the system's; empty: those
+  std::string proxy;                      ///< where all requests go through; empty: none
   bool allow_private = false;             ///< connect to loopback and private addresses
   int connections = 32;                   ///< transfers at once
   int threads = 0;                        ///< decoding; 0: one a core
   uint64_t memory = uint64_t{512} << 20;  ///< bytes in flight: encoded, decoded and batched
+  double connect_timeout = 10;            ///< seconds to look up and connect, TLS included
+  double first_byte_timeout = 15;         ///< seconds from a request to the first byte of its answer
   double head_timeout = 10;               ///< seconds for a HEAD
   double get_timeout = 30;                ///< seconds for a GET, start to last byte
   double sample_deadline = 120;           ///< seconds of retries before a transient failure becomes a verdict

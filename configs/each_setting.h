@@ -68,12 +68,22 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         data.respect_opt_out, Boolean{});
   visit(Setting{"data.user_agent", "", "what servers are told; empty: atelier and its version"}, data.user_agent,
         Text{});
+  visit(Setting{"data.credentials", "", "file of headers, such as bearer tokens, for the servers that it names"},
+        data.credentials, Text{});
+  visit(Setting{"data.netrc", "", "netrc file of logins for hosts, sent by https only"}, data.netrc, Text{});
+  visit(Setting{"data.ca_file", "", "certificates (PEM) to trust instead of the system's"}, data.ca_file, Text{});
+  visit(Setting{"data.proxy", "", "http://, https:// or socks5h://host:port that is trusted with all requests"},
+        data.proxy, Text{});
   visit(Setting{"data.allow_private", "", "connect to loopback and private addresses too"}, data.allow_private,
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});
   visit(Setting{"data.threads", "", "threads that decode; 0: one a core"}, data.threads, Integer{0, 1024});
   visit(Setting{"data.memory", "bytes", "encoded images and batches in flight"}, data.memory,
         Bytes{uint64_t{1} << 20, uint64_t{1} << 40});
+  visit(Setting{"data.connect_timeout", "seconds", "looking a host up and connecting to it, TLS included"},
+        data.connect_timeout, Number{0.1, 3600});
+  visit(Setting{"data.first_byte_timeout", "seconds", "from a request to the first byte of its answer"},
+        data.first_byte_timeout, Number{0.1, 3600});
   visit(Setting{"data.head_timeout", "seconds", "a HEAD, start to end"}, data.head_timeout, Number{0.1, 3600});
   visit(Setting{"data.get_timeout", "seconds", "a GET, start to last byte"}, data.get_timeout, Number{0.1, 3600});
   visit(Setting{"data.sample_deadline", "seconds", "retries of one image before another takes its place"},

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <exception>
 #include <fmt/format.h>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -20,6 +21,7 @@
 #include "data/host_queue.h"
 #include "data/host_table.h"
 #include "data/local_file.h"
+#include "data/proxy.h"
 #include "data/readers.h"
 #include "data/transfer.h"
 #include "data/url.h"
@@ -30,6 +32,7 @@ namespace {
 constexpr size_t kMostHosts = 10'000;
 constexpr int kFileThreads = 4;
 constexpr int kPollLimit = 10'000;  ///< milliseconds; submit and destruction wake the loop at once
+constexpr int kTick = 100;          ///< milliseconds between looks at how fast answers come
 
 /// Memory or file descriptors have run out: nothing that another attempt mends.
 void check(CURLMcode code) {
@@ -48,13 +51,20 @@ CurlMulti make_multi(const HttpLimits& limits) {
 }  // namespace
 
 HttpLimits http_limits(const DataConfig& data) {
+  if (!data.ca_file.empty() && !std::ifstream(data.ca_file).good())
+    throw std::invalid_argument(fmt::format("data.ca_file cannot be {}: it cannot be read", data.ca_file));
   return {.max_bytes = data.max_image_size,
           .head_timeout = data.head_timeout,
           .get_timeout = data.get_timeout,
+          .connect_timeout = data.connect_timeout,
+          .first_byte_timeout = data.first_byte_timeout,
           .connections = data.connections,
           .head = data.head,
           .respect_opt_out = data.respect_opt_out,
           .user_agent = data.user_agent,
+          .credentials = std::make_shared<const Credentials>(data.credentials, data.netrc),
+          .proxy = data.proxy.empty() ? "" : parse_proxy(data.proxy),
+          .ca_file = data.ca_file,
           .may_connect = data.allow_private ? is_any : is_public};
 }
 
@@ -102,7 +112,9 @@ class HttpSource::Loop {
       int running = 0;
       check(curl_multi_perform(multi_.get(), &running));
       end_transfers(stop);
-      check(curl_multi_poll(multi_.get(), nullptr, 0, kPollLimit, nullptr));
+      end_late_transfers(stop);
+      const bool is_busy = idle_.size() < transfers_.size();
+      check(curl_multi_poll(multi_.get(), nullptr, 0, is_busy ? kTick : kPollLimit, nullptr));
     }
   } catch (const std::exception&) {
     handler_({.body = std::current_exception()});
@@ -174,6 +186,11 @@ class HttpSource::Loop {
           continue;
         }
       }
+      if (auto failure = refuse_unseen(job->url, limits_)) {
+        waiting_.done(job->url.host);
+        handler_({job->request.ticket, std::move(*failure)});
+        continue;
+      }
       Transfer& transfer = *idle_.back();
       idle_.pop_back();
       const bool ask_head = !job->url.range && asks_head(job->url.host);
@@ -185,7 +202,7 @@ class HttpSource::Loop {
   }
 
   void add(Transfer& transfer) {
-    ++(transfer.is_head() ? heads_ : gets_);
+    if (!transfer.is_redirected()) ++(transfer.is_head() ? heads_ : gets_);
     check(curl_multi_add_handle(multi_.get(), transfer.handle()));
   }
 
@@ -194,6 +211,16 @@ class HttpSource::Loop {
     while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
       if (stop.stop_requested()) return;
       end_transfer(message->easy_handle, message->data.result);
+    }
+  }
+
+  void end_late_transfers(const std::stop_token& stop) {
+    const auto now = SteadyClock::now();
+    if (now < next_look_) return;
+    next_look_ = now + std::chrono::milliseconds(kTick);
+    for (const auto& transfer : transfers_) {
+      if (stop.stop_requested()) return;
+      if (transfer->is_running() && transfer->is_late(now)) end_transfer(transfer->handle(), CURLE_OPERATION_TIMEDOUT);
     }
   }
 
@@ -271,6 +298,7 @@ class HttpSource::Loop {
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop
   std::vector<Transfer*> idle_;
+  SteadyClock::time_point next_look_;  ///< for answers that are late
   Readers<Job> files_;
   std::jthread thread_;  ///< last, so that it is stopped and joined before anything that it uses goes
 };

@@ -7,6 +7,7 @@
 
 #include "configs/config.h"
 #include "data/address.h"
+#include "data/credentials.h"
 #include "data/host_health.h"
 #include "data/source.h"
 
@@ -15,17 +16,23 @@ namespace atelier {
 /// Limits of every transfer. The defaults are those of DataConfig.
 struct HttpLimits {
   uint64_t max_bytes = 10'485'760;  ///< of a body, by HEAD's Content-Length, GET's Content-Length, and bytes that came
-  double head_timeout = 10;         ///< seconds for a HEAD, start to end
+  double head_timeout = 10;         ///< seconds for a HEAD, start to end, redirects included
   double get_timeout = 30;          ///< seconds for a GET, start to last byte
-  double connect_timeout = 10;      ///< seconds to connect, TLS included
+  double connect_timeout = 10;      ///< seconds to look up and connect, TLS included; for each redirect anew
+  double first_byte_timeout = 15;   ///< seconds from a request to the first byte of its answer
+  double slow_window = 10;          ///< seconds in which an answer that has begun may bring under kSlowest a second
   int connections = 32;             ///< transfers at once
   HeadCheck head = HeadCheck::kAlways;
   uint64_t look = 0;  ///< bytes; over 0: only look. No body is fetched (a good answer has an empty one, and Told):
                       ///< HEAD, and where that is refused or tells no length, GET for so many bytes at most
   bool respect_opt_out = true;
-  std::string user_agent = {};  ///< empty: "atelier/VERSION"
+  std::string user_agent = {};                          ///< empty: "atelier/VERSION"
+  std::shared_ptr<const Credentials> credentials = {};  ///< none when empty
+  std::string proxy = {};                               ///< as parse_proxy gives it; empty: none
+  std::string ca_file = {};                             ///< certificates (PEM) to trust; empty: the system's
   bool (*may_connect)(const sockaddr&, socklen_t) = is_public;
   static constexpr int kMaxRedirects = 5;
+  static constexpr double kSlowest = 1'024;           ///< bytes a second
   static constexpr int kPerHost = HostHealth::kMost;  ///< connections to one host and port at once
   static constexpr long kMaxHeaderBytes = 65'536;     ///< of all headers of a HEAD or a GET, redirects included
 };
@@ -46,9 +53,11 @@ HttpLimits http_limits(const DataConfig& data);
 ///
 /// Requests to one host and port beyond its limit (HostHealth, at most kPerHost) wait in order of arrival while those
 /// to other hosts go on, and fail at once while the host is given up or has asked to be left alone; timeouts count from
-/// the start of a transfer. Addresses are judged when the socket is opened, after DNS and on every redirect; redirects
-/// go to http or https only. No content encoding is asked for, no cookies, no credentials, no proxy from the
-/// environment; TLS is verified. Connections stay open for later requests.
+/// the start of a transfer, and how fast an answer comes is looked at ten times a second (pace.h). Addresses are judged
+/// when the socket is opened, after DNS and on every redirect; redirects go to http or https only, never from https to
+/// http. Credentials go to the servers that they are for and are chosen anew on every redirect. With a proxy (proxy.h)
+/// all goes through it; none is taken from the environment. No content encoding is asked for, no cookies; TLS is
+/// verified. Connections stay open for later requests.
 ///
 /// The constructor throws std::runtime_error when libcurl cannot start. Do not destroy the source from its own handler.
 class HttpSource : public Source {

@@ -1,24 +1,22 @@
 #include "data/transfer.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
 #include <sys/socket.h>
 #include <utility>
+#include <variant>
 
 #include "data/address.h"
 #include "data/opt_out.h"
+#include "data/proxy.h"
 
 namespace atelier {
 namespace {
 
 constexpr long kReceiveBuffer = 131'072;  ///< bytes; fewer turns of the loop than with libcurl's 16 KiB
-constexpr double kMaxRetryAfter = 3'600;  ///< seconds; whoever asks for more is asked again anyway
 constexpr long kNoAuthentication = CURLAUTH_NONE;
 
 template <class T>
@@ -30,31 +28,57 @@ void set(const CurlEasy& easy, CURLoption option, T value) {
 
 long milliseconds(double seconds) { return std::max(1L, static_cast<long>(seconds * 1000)); }
 
-/// Text that may come from a server, fit for a log: printable ASCII only.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
+Pace pace_of(const HttpLimits& limits) {
+  return Pace(
+      {.first_byte = limits.first_byte_timeout, .slow_window = limits.slow_window, .slowest = HttpLimits::kSlowest});
+}
+
+CurlList list_of(const Credentials::Lines& lines) {
+  CurlList list;
+  for (const std::string& line : lines) {
+    curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+    if (longer == nullptr) throw std::runtime_error("libcurl cannot hold a header: out of memory");
+    static_cast<void>(list.release());
+    list.reset(longer);
+  }
+  return list;
 }
 
 }  // namespace
 
-Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_init()) {
+std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits) {
+  if (limits.proxy.empty()) return std::nullopt;
+  const auto refused = refused_by_name(url, limits.may_connect);
+  if (!refused) return std::nullopt;
+  return Failure{Fault::kRefusedAddress, *refused + " is not public; data.allow_private would allow it"};
+}
+
+Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_init()), pace_(pace_of(limits)) {
   if (!easy_) throw std::runtime_error("libcurl cannot make a handle: out of memory");
   set(easy_, CURLOPT_PRIVATE, this);
   set(easy_, CURLOPT_ERRORBUFFER, error_.data());
   set(easy_, CURLOPT_USERAGENT, limits.user_agent.empty() ? "atelier/" ATELIER_VERSION : limits.user_agent.c_str());
 
-  // Where to: http and https alone, public addresses, no proxy and no credentials from anywhere.
+  // Where to: http and https alone, public addresses, no proxy and no credentials but those that are given.
   set(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-  set(easy_, CURLOPT_FOLLOWLOCATION, 1L);
-  set(easy_, CURLOPT_MAXREDIRS, static_cast<long>(HttpLimits::kMaxRedirects));
   set(easy_, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
   set(easy_, CURLOPT_HTTPAUTH, kNoAuthentication);
-  set(easy_, CURLOPT_PROXY, "");
+  set(easy_, CURLOPT_PROXY, limits_.proxy.c_str());
+  set(easy_, CURLOPT_NOPROXY, "");
+  set(easy_, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(easy_, CURLOPT_HEADEROPT, long{CURLHEADER_SEPARATE});
+  if (!limits_.ca_file.empty()) {
+    for (const CURLoption file : {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO}) set(easy_, file, limits_.ca_file.c_str());
+    for (const CURLoption folder : {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH}) set(easy_, folder, nullptr);
+  }
+  if (limits_.credentials && limits_.proxy.starts_with("http")) {
+    proxy_headers_ = list_of(limits_.credentials->headers_for(std::get<Url>(parse_url(limits_.proxy))));
+    set(easy_, CURLOPT_PROXYHEADER, proxy_headers_.get());
+  }
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &Transfer::open_socket);
   set(easy_, CURLOPT_OPENSOCKETDATA, this);
+  set(easy_, CURLOPT_RESOLVER_START_FUNCTION, &Transfer::start_lookup);
+  set(easy_, CURLOPT_RESOLVER_START_DATA, this);
 
   // How much.
   set(easy_, CURLOPT_HEADERFUNCTION, &Transfer::take_header);
@@ -75,49 +99,88 @@ Transfer::Transfer(const HttpLimits& limits) : limits_(limits), easy_(curl_easy_
 
 void Transfer::begin(Job job, bool ask_head) {
   job_ = std::move(job);
+  running_ = true;
   told_length_ = false;
   promised_ = 0;
-  set(easy_, CURLOPT_URL, job_.url.target.c_str());
-  prepare(ask_head);
+  ask(ask_head);
 }
 
-void Transfer::prepare(bool head, bool fresh_connection) {
+/// A HEAD or a GET, from the job's own url on.
+void Transfer::ask(bool head) {
   head_ = head;
-  fresh_connection_ = fresh_connection;
-  cut_ = Cut::kNone;
+  where_ = job_.url;
+  redirects_ = 0;
   header_bytes_ = 0;
+  deadline_ = SteadyClock::now() + to_clock(head ? limits_.head_timeout : limits_.get_timeout);
+  prepare();
+}
+
+/// One request of it, to where_.
+void Transfer::prepare(Again again) {
+  again_ = again;
+  cut_ = Cut::kNone;
   opted_out_ = false;
+  looking_up_ = false;
   socket_opened_ = false;
   refused_address_.clear();
   body_ = {};
+  pace_ = pace_of(limits_);
+  late_.reset();
   error_.front() = '\0';
+  headers_ = limits_.credentials ? list_of(limits_.credentials->headers_for(where_)) : nullptr;
+  set(easy_, CURLOPT_HTTPHEADER, headers_.get());
+  set(easy_, CURLOPT_URL, where_.target.c_str());
+  set(easy_, CURLOPT_PIPEWAIT, where_.secure ? 1L : 0L);  // for whether the first connection speaks HTTP/2
   const auto wanted = part();
   set(easy_, CURLOPT_RANGE, wanted ? wanted->text().c_str() : nullptr);  // libcurl copies it
-  set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
-  set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
-  set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(head ? limits_.head_timeout : limits_.get_timeout));
+  set(easy_, head_ ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
+  set(easy_, CURLOPT_FRESH_CONNECT, again == Again::kOnItsOwnConnection ? 1L : 0L);
+  set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(Seconds(deadline_ - SteadyClock::now()).count()));
+}
+
+bool Transfer::is_late(SteadyClock::time_point now) {
+  curl_off_t sent = 0, body = 0;  // microseconds, bytes
+  long headers = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sent);
+  curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_DOWNLOAD_T, &body);
+  curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &headers);
+  late_ = pace_.judge(now, sent > 0, static_cast<uint64_t>(body) + static_cast<uint64_t>(headers));
+  return late_.has_value();
 }
 
 std::optional<Answer> Transfer::end(CURLcode result) {
-  if (answered_by_leftovers(result)) {
-    prepare(head_, true);
+  auto answer = next_step(result);
+  running_ = !answer;
+  return answer;
+}
+
+std::optional<Answer> Transfer::next_step(CURLcode result) {
+  if (const Again again = is_spoilt(result); again != Again::kNo) {
+    prepare(again);
     return std::nullopt;
   }
-  Answer answer{.ticket = job_.request.ticket, .body = {}};
-  if (limits_.look > 0) answer.told = told();
-  if (auto failure = judge(result)) {
-    answer.body = *std::move(failure);
-    return answer;
+  const char* location = nullptr;
+  curl_easy_getinfo(easy_.get(), CURLINFO_REDIRECT_URL, &location);
+  if (result == CURLE_OK && location != nullptr) {
+    if (const auto failure = follow(location)) return answer(*failure);
+    return std::nullopt;
   }
-  if (limits_.look > 0 && (!head_ || (status() == 200 && content_length() >= 0))) return answer;
+  if (auto failure = judge(result)) return answer(*std::move(failure));
+  const bool has_looked = limits_.look > 0 && (!head_ || (status() == 200 && content_length() >= 0));
+  if (has_looked) return answer(std::vector<std::byte>());
   if (!head_) {
     told_length_ = content_length() == static_cast<curl_off_t>(body_.size());
-    if (job_.url.range) answer.whole = whole();
-    answer.body = std::exchange(body_, {});
-    return answer;
+    return answer(std::exchange(body_, {}));
   }
-  prepare(false);
+  ask(false);
   return std::nullopt;
+}
+
+Answer Transfer::answer(decltype(Answer::body) body) const {
+  Answer answer{.ticket = job_.request.ticket, .body = std::move(body)};
+  if (job_.url.range && std::holds_alternative<std::vector<std::byte>>(answer.body)) answer.whole = whole();
+  if (limits_.look > 0) answer.told = told();
+  return answer;
 }
 
 /// What a GET asks for, where that is not the whole: the part that the url names, or, to look, the first bytes.
@@ -129,192 +192,51 @@ std::optional<ByteRange> Transfer::part() const {
                    std::min(named ? named->last : std::numeric_limits<uint64_t>::max(), first + limits_.look - 1)};
 }
 
-bool Transfer::is_good(long code) const {
-  if (!head_ && job_.url.range) return code == 206;
-  return code == 200 || (code == 206 && !head_ && limits_.look > 0);
+/// Goes where an answer sends us; a failure: it may not.
+std::optional<Failure> Transfer::follow(const char* location) {
+  if (++redirects_ > HttpLimits::kMaxRedirects)
+    return Failure{Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
+  auto parsed = parse_url(location);
+  if (const auto* failure = std::get_if<Failure>(&parsed))
+    return Failure{Fault::kRedirects, "redirected to a url that is not fetched: " + failure->detail};
+  Url& url = std::get<Url>(parsed);
+  if (url.local) return Failure{Fault::kRedirects, "redirected to neither http nor https"};
+  if (where_.secure && !url.secure) return Failure{Fault::kRedirects, "redirected from https to http"};
+  if (auto failure = refuse_unseen(url, limits_)) return failure;
+  where_ = std::move(url);
+  prepare();
+  return std::nullopt;
 }
 
-/// A server that answers HEAD with a body, or sends more than it announced, leaves bytes on a connection that is kept
-/// alive; whoever uses it next sees no HTTP. That one asks again, once, on a connection of its own.
-bool Transfer::answered_by_leftovers(CURLcode result) const {
-  if (fresh_connection_ || (result != CURLE_UNSUPPORTED_PROTOCOL && result != CURLE_WEIRD_SERVER_REPLY)) return false;
-  long opened = 0;
+/// Whether the request came to grief by its connection having been kept alive, and so is asked again. A server
+/// that answers HEAD with a body, or sends more than it announced, leaves bytes behind: whoever comes next sees no
+/// HTTP. A server that closes a connection between two requests, which HTTP/2 announces by GOAWAY, leaves the next ones
+/// without an answer: both methods may be repeated (RFC 9110, section 9.2.2). Another connection may be closing, too,
+/// so the last try has one of its own.
+Transfer::Again Transfer::is_spoilt(CURLcode result) const {
+  long opened = 0, headers = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &opened);
-  return opened == 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HEADER_SIZE, &headers);
+  if (again_ == Again::kOnItsOwnConnection || opened > 0) return Again::kNo;
+  if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY) return Again::kOnItsOwnConnection;
+  constexpr std::array kBroken = {CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING, CURLE_PARTIAL_FILE,
+                                  CURLE_HTTP2};
+  const bool is_broken = std::find(kBroken.begin(), kBroken.end(), result) != kBroken.end();
+  if (!is_broken || headers > 0) return Again::kNo;
+  return again_ == Again::kNo ? Again::kOnAnother : Again::kOnItsOwnConnection;
 }
 
-curl_off_t Transfer::content_length() const {
-  curl_off_t length = -1;
-  curl_easy_getinfo(easy_.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
-  return length;
-}
-
-/// A header of the last answer, fit for a log; empty when there is none.
-std::string Transfer::header(const char* name) const {
-  curl_header* found = nullptr;
-  if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
-  return printable(std::string(found->value).substr(0, 200));
-}
-
-/// Of the thing itself, where only its first bytes were asked for: the number behind the slash of a 206's
-/// Content-Range, else Content-Length, else what came if that was all.
-int64_t Transfer::whole_length() const {
-  if (status() == 206) {
-    const std::string range = header("Content-Range");
-    const size_t slash = range.find('/');
-    if (slash == std::string::npos || slash + 1 == range.size() || range[slash + 1] == '*') return -1;
-    return std::max(-1LL, std::strtoll(range.c_str() + slash + 1, nullptr, 10));
-  }
-  if (status() != 200) return -1;
-  if (promised_ > 0) return static_cast<int64_t>(std::min<uint64_t>(promised_, std::numeric_limits<int64_t>::max()));
-  if (content_length() >= 0) return content_length();
-  return head_ || cut_ == Cut::kLooked ? -1 : static_cast<int64_t>(body_.size());
-}
-
-Told Transfer::told() const {
-  std::string type = header("Content-Type");
-  type.resize(std::min({type.find(';'), type.find(' '), type.size()}));
-  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char letter) { return std::tolower(letter); });
-  curl_off_t microseconds = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_TOTAL_TIME_T, &microseconds);
-  return {.bytes = job_.url.range ? static_cast<int64_t>(job_.url.range->size()) : whole_length(),
-          .type = std::move(type),
-          .seconds = static_cast<double>(microseconds) / 1e6,
-          .by_get = !head_};
-}
-
-long Transfer::status() const {
-  long code = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &code);
-  return code;
-}
-
-/// What is wrong, if anything. A status that is final says more than how its page of excuses ended.
-std::optional<Failure> Transfer::judge(CURLcode result) {
-  const long code = status();
-  if (head_ && code >= 400) {
-    constexpr std::array kSettled = {404L, 410L, 408L, 425L, 429L, 502L, 503L, 504L};
-    if (std::find(kSettled.begin(), kSettled.end(), code) == kSettled.end()) return std::nullopt;
-  }
-  if (code >= 400) return status_failure();
-  if (opted_out_ && is_good(code)) return Failure{Fault::kOptOut, "X-Robots-Tag asks not to use it"};
-  if (auto failure = judge_part()) return failure;
-  if (result != CURLE_OK && cut_ != Cut::kLooked) return transport_failure(result);
-  if (!head_ && !is_good(code)) return status_failure();
-  if (!head_ && job_.url.range && body_.size() != most_bytes())
-    return Failure{Fault::kConnection, fmt::format("{} of {} bytes came", body_.size(), most_bytes()), true};
-  const bool is_first_part = code == 206 && !job_.url.range;
-  if (is_first_part && whole_length() > static_cast<int64_t>(limits_.max_bytes))
-    return Failure{Fault::kTooLargeByHead, fmt::format("{} bytes are over {}", whole_length(), limits_.max_bytes)};
-  return std::nullopt;
-}
-
-/// Where a part was asked for: what the head of the answer, before any body, tells to be wrong.
-std::optional<Failure> Transfer::judge_part() const {
-  if (head_ || !job_.url.range) return std::nullopt;
-  const auto refusal = [&](std::string detail) {
-    return Failure{.fault = Fault::kHttpStatus, .detail = std::move(detail), .status = static_cast<int>(status())};
-  };
-  if (status() == 200) return refusal("HTTP 200 to GET: the server ignores byte ranges");
-  if (status() != 206) return std::nullopt;
-  const std::string answered = header("Content-Range");
-  if (!answered.starts_with(fmt::format("bytes {}/", part()->text())))
-    return refusal(fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", part()->text(), answered));
-  const curl_off_t length = content_length();
-  if (length >= 0 && static_cast<uint64_t>(length) != most_bytes())
-    return refusal(fmt::format("asked for {} bytes, the answer's Content-Length is {}", most_bytes(), length));
-  return std::nullopt;
-}
-
-Whole Transfer::whole() const {
-  const std::string range = header("Content-Range");
-  const char* total = range.data() + std::min(range.size(), range.find('/') + 1);
-  Whole whole{.bytes = 0, .version = header("ETag") + " " + header("Last-Modified")};
-  if (whole.version == " ") whole.version.clear();
-  std::from_chars(total, range.data() + range.size(), whole.bytes);  // '*': it does not say
-  return whole;
-}
-
-Failure Transfer::status_failure() const {
-  const long code = status();
-  curl_off_t wait = 0;
-  curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
-  return {.fault = Fault::kHttpStatus,
-          .detail = fmt::format("HTTP {} to {}", code, method()),
-          .transient = code == 408 || code == 425 || code == 429 || code >= 500,
-          .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
-          .status = static_cast<int>(code)};
-}
-
-/// The details name no times and no ports, so that the same failure has the same line in two runs' ledgers.
-Failure Transfer::transport_failure(CURLcode result) {
-  if (cut_ != Cut::kNone) return cut_failure();
-  const std::string what = curl_easy_strerror(result);
-  const bool redirected = status() / 100 == 3;
-  switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return {Fault::kDns, what, true};
-    case CURLE_COULDNT_CONNECT:
-      if (!socket_opened_ && !refused_address_.empty())
-        return {Fault::kRefusedAddress, refused_address_ + " is not public; data.allow_private would allow it"};
-      return {Fault::kConnect, what, true};
-    case CURLE_OPERATION_TIMEDOUT:
-      return timeout_failure();
-    case CURLE_FILESIZE_EXCEEDED: {
-      const std::string length = header("Content-Length");
-      promised_ = std::strtoull(length.c_str(), nullptr, 10);
-      return {Fault::kTooLargeByHead, fmt::format("Content-Length {} is over {}", length, limits_.max_bytes)};
-    }
-    case CURLE_TOO_MANY_REDIRECTS:
-      return {Fault::kRedirects, fmt::format("more than {} redirects", HttpLimits::kMaxRedirects)};
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      if (redirected) return {Fault::kRedirects, "redirected to neither http nor https"};
-      return {Fault::kConnection, "the answer is not HTTP", true};
-    case CURLE_URL_MALFORMAT:
-      return {Fault::kRedirects, "redirected to a malformed url"};
-    case CURLE_LOGIN_DENIED:
-      return {Fault::kRedirects, "redirected to a url with credentials"};
-    case CURLE_OUT_OF_MEMORY:  // so says libcurl of a header line over its own bound, too
-      return {Fault::kConnection, "a header line without end, or no memory", true};
-    case CURLE_SSL_CONNECT_ERROR:
-      return {Fault::kTls, printable(error_.data()), true};
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_INVALIDCERTSTATUS:
-      return {Fault::kTls, printable(error_.data())};
-    default:
-      return {Fault::kConnection, what, true};
-  }
-}
-
-/// How far it got. Whether the request was sent is asked first: on a connection that was kept alive nobody looks up or
-/// connects. Behind an unplugged cable or a firewall that drops packets every lookup and every connection ends here:
-/// those are faults that tell an outage. (CURLINFO_CONNECT_TIME_T would not do: libcurl 7.88 sets it after TLS.)
-Failure Transfer::timeout_failure() const {
-  const double limit = head_ ? limits_.head_timeout : limits_.get_timeout;
-  curl_off_t sent = 0, looked_up = 0;  // microseconds, 0: never
-  curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sent);
-  curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &looked_up);
-  long connected = 0;  // by TCP, whatever became of TLS
-  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connected);
-
-  if (sent > 0) return {Fault::kTimeout, fmt::format("{} took over {} s", method(), limit), true};
-  const double waited = std::min(limit, limits_.connect_timeout);
-  if (looked_up == 0) return {Fault::kDns, fmt::format("no address in {} s", waited), true};
-  return {connected > 0 ? Fault::kTimeout : Fault::kConnect, fmt::format("no connection in {} s", waited), true};
-}
-
-Failure Transfer::cut_failure() const {
-  if (cut_ == Cut::kHeaders)
-    return {Fault::kConnection, fmt::format("more than {} bytes of headers", HttpLimits::kMaxHeaderBytes)};
-  return {Fault::kTooLargeInBody, fmt::format("more than {} bytes came", most_bytes())};
+int Transfer::start_lookup(void*, void*, void* self) noexcept {
+  static_cast<Transfer*>(self)->looking_up_ = true;
+  return 0;
 }
 
 /// Judges the very address that is about to be connected to: after DNS, after every redirect, for each of a host's
-/// addresses. A refused one fails like one that nobody answers, so libcurl tries the host's next.
+/// addresses; not that of a proxy, which is trusted. A refused one fails like one that nobody answers, so libcurl tries
+/// the host's next.
 curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* address) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (!transfer.limits_.may_connect(address->addr, address->addrlen)) {
+  if (transfer.limits_.proxy.empty() && !transfer.limits_.may_connect(address->addr, address->addrlen)) {
     transfer.refused_address_ = address_text(address->addr, address->addrlen);
     return CURL_SOCKET_BAD;
   }
@@ -323,14 +245,10 @@ curl_socket_t Transfer::open_socket(void* self, curlsocktype, curl_sockaddr* add
 }
 
 /// Counts over all answers of the transfer, so that neither redirects nor an endless row of "100 Continue" gets past
-/// the bound. Each answer may send the transfer to another address, which is judged anew.
+/// the bound.
 size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
-  if (std::string_view(line, size * count).starts_with("HTTP/")) {
-    transfer.socket_opened_ = false;
-    transfer.refused_address_.clear();
-    transfer.opted_out_ = false;
-  }
+  if (std::string_view(line, size * count).starts_with("HTTP/")) transfer.opted_out_ = false;  // of "103 Early Hints"
   constexpr std::string_view kRobots = "x-robots-tag:";
   const std::string_view text(line, size * count);
   if (transfer.limits_.respect_opt_out &&

@@ -55,7 +55,8 @@ std::variant<Url, Failure> parse_whole(const std::string& text) {
   if (scheme != "http" && scheme != "https") return bad_url("neither http, https nor file");
   std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
-  return Url{.local = false, .target = part(url.get(), CURLUPART_URL), .host = std::move(host)};
+  return Url{
+      .local = false, .target = part(url.get(), CURLUPART_URL), .host = std::move(host), .secure = scheme == "https"};
 }
 
 }  // namespace

@@ -13,8 +13,9 @@ namespace atelier {
 /// What an entry's url names: something on a web server, or a local file.
 struct Url {
   bool local = false;
-  std::string target;  ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
-  std::string host;    ///< "example.org:443": who serves it; empty for a local file
+  std::string target;   ///< the URL with spaces and non-ASCII percent-encoded; for a local file its path
+  std::string host;     ///< "example.org:443": who serves it; empty for a local file
+  bool secure = false;  ///< https
   std::optional<ByteRange> range = {};  ///< the part of it that is meant; nothing: all of it
 };
 

@@ -277,16 +277,16 @@ int train(const Invocation& invocation) {
   const Examples shown = needs_rows ? fetch_examples(config, first_rows, kGridRows, invocation.stop) : held_out;
   if (invocation.stop.stop_requested()) return kInterrupted;
 
+  const MakeSource source = open_source(config.data, manifest, [](const std::string& sentence) {
+    Console().warn("the cache is no longer filled: " + sentence);
+  });  // it refuses a proxy with a password, which so is not saved below
   publish_file(folder.path / "config.yaml", to_yaml(invocation.settings));
   std::vector<std::string> players;
   for (const Player& player : objective->players()) players.push_back(player.name);
   Report report(folder.path, players, state.clock, config.train.steps_per_epoch);
   report.text(state.clock, "config", "```yaml\n" + to_yaml(config) + "```");
 
-  const auto warn_of_cache = [](const std::string& sentence) {
-    Console().warn("the cache is no longer filled: " + sentence);
-  };
-  Stream stream(config, plan, open_source(config.data, manifest, warn_of_cache));
+  Stream stream(config, plan, source);
   return Run(config, trainer, report, stream, console, held_out, shown).train(invocation.stop);
 }
 

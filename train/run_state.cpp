@@ -24,10 +24,15 @@ constexpr std::array kOrderSettings = {"data.where", "data.shuffle", "data.balan
 
 /// Settings that may differ without a word: they move no number, or another line says so already.
 constexpr std::array kQuietSettings = {
-    "train.run_dir",     "train.resume",     "train.device",      "train.threads",      "train.precision",
-    "data.list",         "data.accept_list", "data.threads",      "data.memory",        "data.connections",
-    "data.head_timeout", "data.get_timeout", "data.outage_limit", "data.allow_private", "data.sample_deadline",
-    "data.verify_list",  "data.cache",       "data.head",         "data.user_agent",    "data.stall_limit",
+    "train.run_dir",     "train.resume",         "train.device",
+    "train.threads",     "train.precision",      "data.list",
+    "data.accept_list",  "data.threads",         "data.memory",
+    "data.connections",  "data.head_timeout",    "data.get_timeout",
+    "data.outage_limit", "data.allow_private",   "data.sample_deadline",
+    "data.verify_list",  "data.cache",           "data.head",
+    "data.user_agent",   "data.connect_timeout", "data.first_byte_timeout",
+    "data.credentials",  "data.netrc",           "data.ca_file",
+    "data.proxy",        "data.stall_limit",
 };
 
 json settings_of(const Config& config) {

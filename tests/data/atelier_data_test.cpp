@@ -1,4 +1,5 @@
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -222,6 +223,49 @@ TEST_F(AtelierDataTest, StreamsAndPacksFoldersAndTars) {
   EXPECT_EQ(run("stream " + store + " --dump 90").out, expected);
   EXPECT_EQ(run("labels " + store).out, "60\tchair\n");
   EXPECT_EQ(run("pack " + folder + " " + store).code, 2) << "another list";
+}
+
+TEST_F(AtelierDataTest, KeepsSecretsOutOfAllThatItWrites) {
+  const std::string secret = "hunter2-and-more";
+  const auto bytes = picture(1);
+  const std::string image(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::atomic<int> strangers = 0;
+  LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
+    const auto token = request.headers.find("authorization");
+    if (token == request.headers.end() || token->second != "Bearer " + secret) ++strangers;
+    request.path == "/gone" ? reply.send_answer(403, secret, {"X-Echo: " + secret}) : reply.send_answer(200, image);
+  });
+  use_list("{\"url\":\"" + server.url("/good") + "\"}\n{\"url\":\"" + server.url("/gone") + "\"}\n");
+  const std::filesystem::path file = folder_ / "credentials", ledger = folder_ / "ledger.jsonl";
+  std::ofstream(file) << "[" + server.url() + "]\nAuthorization: Bearer ${ATELIER_TEST}${STUDIO_TOKEN}\n";
+  std::filesystem::permissions(file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const std::string settings = " --data.allow_private true --data.credentials " + file.string();
+  EXPECT_EQ(run("stream " + list() + settings).code, 2) << "no such variable in the environment";
+  EXPECT_THAT(read_file(errors()), HasSubstr("credentials, line 2: the environment has no ATELIER_TEST"));
+  EXPECT_TRUE(server.requests().empty());
+
+  std::ofstream(file) << "[" + server.url() + "]\nAuthorization: Bearer ${STUDIO_TOKEN}\n";
+  ::setenv("STUDIO_TOKEN", secret.c_str(), 1);
+  std::string written;
+  const Outcome stream = run("stream " + list() + settings + " --json --ledger " + ledger.string());
+  EXPECT_EQ(stream.code, 0);
+  written += stream.out + read_file(errors()) + read_file(ledger);
+  const Outcome config = run("stream " + list() + settings + " --show-config");
+  written += config.out + read_file(errors());
+  ::unsetenv("STUDIO_TOKEN");
+  EXPECT_GT(server.requests().size(), 0u);
+  EXPECT_EQ(strangers, 0);
+  EXPECT_THAT(written, HasSubstr("HTTP 403"));
+  EXPECT_THAT(written, HasSubstr(file.string()));
+  EXPECT_THAT(written, ::testing::Not(HasSubstr("hunter2")));
+}
+
+TEST_F(AtelierDataTest, RefusesProxiesAndCertificatesThatAreNone) {
+  EXPECT_EQ(run("stream " + list() + " --data.proxy http://user:hunter2@127.0.0.1:1").code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("data.proxy cannot be that: it holds credentials"));
+  EXPECT_THAT(read_file(errors()), ::testing::Not(HasSubstr("hunter2")));
+  EXPECT_EQ(run("stream " + list() + " --data.ca_file " + (folder_ / "none.pem").string()).code, 2);
+  EXPECT_THAT(read_file(errors()), HasSubstr("data.ca_file cannot be"));
 }
 
 TEST_F(AtelierDataTest, ShowsTheOrderWithoutFetchingAnything) {

@@ -22,7 +22,7 @@ TEST(Http, TellsStatusesThatMayHealFromThoseThatWillNot) {
   LoopbackServer server(
       [](const HttpRequest& request, HttpReply& reply) { reply.send_answer(std::stoi(request.path.substr(1)), "no"); });
   Fetcher fetcher(limits());
-  for (const int status : {408, 425, 429, 500, 502, 503, 504, 599})
+  for (const int status : {408, 421, 425, 429, 500, 502, 503, 504, 599})
     expect_failure(fetcher.fetch(server.url(fmt::format("/{}", status))), Fault::kHttpStatus, true);
   for (const int status : {201, 206, 304, 400, 401, 403, 404, 410, 451})
     expect_failure(fetcher.fetch(server.url(fmt::format("/{}", status))), Fault::kHttpStatus, false);
@@ -61,12 +61,18 @@ TEST(Http, IsFineWhenTheServerIsFineAgain) {
 }
 
 TEST(Http, ReadsRetryAfterInSecondsAndAsADate) {
-  std::string date(64, '\0');
-  const std::time_t soon = std::time(nullptr) + 100;
-  std::tm parts{};
-  date.resize(std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&soon, &parts)));
+  const auto date_in = [](int seconds) {
+    std::string date(64, '\0');
+    const std::time_t then = std::time(nullptr) + seconds;
+    std::tm parts{};
+    date.resize(std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&then, &parts)));
+    return date;
+  };
   LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
-    const std::string value = request.path == "/date" ? date : request.path.substr(1);
+    const std::string value = request.path == "/date"   ? date_in(100)
+                              : request.path == "/past" ? date_in(-100)
+                              : request.path == "/far"  ? "Fri, 31 Dec 9999 23:59:59 GMT"
+                                                        : request.path.substr(1);
     reply.send_answer(429, "", {"Retry-After: " + value});
   });
   const auto retry_after = [&](const std::string& path) {
@@ -74,7 +80,10 @@ TEST(Http, ReadsRetryAfterInSecondsAndAsADate) {
   };
   EXPECT_EQ(retry_after("/7"), 7);
   EXPECT_NEAR(retry_after("/date"), 100, 5);
+  EXPECT_EQ(retry_after("/past"), 0);
+  EXPECT_EQ(retry_after("/far"), 3600);
   EXPECT_EQ(retry_after("/99999999"), 3600);
+  EXPECT_EQ(retry_after("/99999999999999999999999999"), 0) << "no number, as far as libcurl can see";
   EXPECT_EQ(retry_after("/-5"), 0);
   EXPECT_EQ(retry_after("/soon"), 0);
 }
@@ -291,6 +300,25 @@ TEST(Http, RefusesAnAddressThatARedirectLeadsTo) {
     expect_failure(answer, Fault::kRefusedAddress, false);
     EXPECT_THAT(failure(answer).detail, testing::HasSubstr("127.0.0.2")) << connection;
   }
+}
+
+TEST(Http, JudgesTheAddressOfEachConnectionAndNotOfTheName) {  // or a name could change it in between
+  static std::atomic<int> judged;
+  judged = 0;
+  LoopbackServer server([](const HttpRequest&, HttpReply& reply) {
+    reply.send_answer(200, "image", {"Connection: close"});
+    reply.close();
+  });
+  HttpLimits once = limits();
+  once.head = HeadCheck::kNever;
+  once.may_connect = [](const sockaddr& address, socklen_t length) {
+    return address_text(address, length) == "127.0.0.1" && judged++ == 0;
+  };
+  Fetcher fetcher(once);
+  const std::string url = fmt::format("http://localhost:{}/", server.port());
+  EXPECT_EQ(body(fetcher.fetch(url)), "image");
+  expect_failure(fetcher.fetch(url), Fault::kRefusedAddress, false);
+  EXPECT_EQ(server.connections(), 1);
 }
 
 TEST(Http, NamesTheAddressThatItRefuses) {

@@ -12,11 +12,15 @@
 #include <mutex>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/bio.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <optional>
 #include <poll.h>
+#include <signal.h>
 #include <stdexcept>
 #include <stop_token>
 #include <sys/socket.h>
@@ -71,12 +75,22 @@ TlsContext self_signed_context() {
   const std::array<unsigned char, 10> host = {"127.0.0.1"};
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, host.data(), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
+  const std::unique_ptr<X509_EXTENSION, FreeWith<X509_EXTENSION_free>> names(
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost"));
+  X509_add_ext(certificate.get(), names.get(), -1);
   X509_sign(certificate.get(), key.get(), EVP_sha256());
   TlsContext context(SSL_CTX_new(TLS_server_method()));
   if (SSL_CTX_use_certificate(context.get(), certificate.get()) != 1 ||
       SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1)
     throw std::runtime_error("OpenSSL cannot make a certificate for the loopback server");
   return context;
+}
+
+int agree_to_http2(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char*, unsigned, void*) {
+  static constexpr std::array<unsigned char, 2> kHttp2 = {'h', '2'};
+  *chosen = kHttp2.data();
+  *length = kHttp2.size();
+  return SSL_TLSEXT_ERR_OK;
 }
 
 std::string reason(int status) { return status == 200 ? "OK" : "Status " + std::to_string(status); }
@@ -112,6 +126,8 @@ class Connection {
     SSL_set_accept_state(tls_.get());
   }
 
+  bool is_resumed() const { return tls_ && SSL_session_reused(tls_.get()) == 1; }
+
   /// The next request's head, up to and with its empty line. Bodies of requests are not read: tests send none.
   std::optional<std::string> read_head() {
     size_t end = std::string::npos;
@@ -143,6 +159,13 @@ class Connection {
       if (::poll(&hangup, 1, kTick) > 0) return false;
     }
     return true;
+  }
+
+  std::string receive() {
+    if (!unread_.empty()) return std::exchange(unread_, {});
+    std::array<char, 4096> buffer;
+    const auto count = retry(POLLIN, [&] { return read_some(buffer.data(), buffer.size()); });
+    return count > 0 ? std::string(buffer.data(), static_cast<size_t>(count)) : "";
   }
 
   void reset() {
@@ -186,6 +209,7 @@ class ConnectionReply : public HttpReply {
  public:
   ConnectionReply(Connection& connection, bool to_head) : HttpReply(to_head), connection_(connection) {}
   bool send(std::string_view bytes) override { return connection_.send(bytes); }
+  std::string receive() override { return connection_.receive(); }
   bool wait(double seconds) override { return connection_.wait(seconds); }
   void close() override { ended_ = true; }
   void reset() override {
@@ -234,7 +258,8 @@ class LoopbackServer::State {
  public:
   State(Handler handler, Transport transport)
       : handler_(std::move(handler)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    if (transport == Transport::kSelfSignedTls) tls_ = self_signed_context();
+    if (transport != Transport::kPlain) tls_ = self_signed_context();
+    if (transport == Transport::kHttp2Tls) SSL_CTX_set_alpn_select_cb(tls_.get(), &agree_to_http2, nullptr);
     sockaddr_in address = loopback(0);
     const int again = 1;  // after refuse(), though clients of before still linger
     ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &again, sizeof(again));
@@ -255,6 +280,13 @@ class LoopbackServer::State {
   }
   bool is_refusing() const { return refusing_; }
 
+  std::string certificate() const {
+    const std::unique_ptr<BIO, FreeWith<BIO_free_all>> memory(BIO_new(BIO_s_mem()));
+    PEM_write_bio_X509(memory.get(), SSL_CTX_get0_certificate(tls_.get()));
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(memory.get(), &text);
+    return {text, static_cast<size_t>(size)};
+  }
   const char* scheme() const { return tls_ ? "https" : "http"; }
   int port() const { return port_; }
 
@@ -273,6 +305,10 @@ class LoopbackServer::State {
 
  private:
   void accept_all(const std::stop_token& stop) {
+    sigset_t pipe;  // OpenSSL writes to clients that are gone; the clients' threads inherit the mask
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
     struct Client {
       std::atomic<bool> gone = false;
       std::jthread thread;
@@ -304,13 +340,15 @@ class LoopbackServer::State {
   void serve(int descriptor, int number, const std::stop_token& stop) {
     Connection connection(descriptor, tls_.get(), stop);
     while (const auto head = connection.read_head()) {
-      const auto request = parse_request(*head, number);
+      auto request = parse_request(*head, number);
       if (!request) return;
+      request->resumed = connection.is_resumed();
       ConnectionReply reply(connection, request->method == "HEAD");
       begin(*request);
       handler_(*request, reply);
       finish();
-      if (reply.ended()) return;
+      const auto wish = request->headers.find("connection");
+      if (reply.ended() || (wish != request->headers.end() && wish->second == "close")) return;
     }
   }
 
@@ -346,6 +384,7 @@ LoopbackServer::~LoopbackServer() = default;
 std::string LoopbackServer::url(std::string_view path) const {
   return std::string(state_->scheme()) + "://127.0.0.1:" + std::to_string(port()) + std::string(path);
 }
+std::string LoopbackServer::certificate() const { return state_->certificate(); }
 int LoopbackServer::port() const { return state_->port(); }
 void LoopbackServer::refuse(bool connections) { state_->refuse(connections); }
 bool LoopbackServer::is_refusing() const { return state_->is_refusing(); }

@@ -24,6 +24,7 @@ struct HttpRequest {
   std::string path;                            ///< with its query
   std::map<std::string, std::string> headers;  ///< names in lower case
   int connection = 0;                          ///< the connections of a server count from 1
+  bool resumed = false;                        ///< the TLS session of an earlier connection
 };
 
 /// The server's end of a connection while it answers one request. Used on the connection's own thread. Every function
@@ -34,6 +35,8 @@ class HttpReply {
 
   /// Raw bytes, as they are.
   virtual bool send(std::string_view bytes) = 0;
+  /// Raw bytes that have come, or come next; empty once the client or the server is gone.
+  virtual std::string receive() = 0;
   /// Sleeps; false at once when the client hangs up or the server stops.
   virtual bool wait(double seconds) = 0;
   /// Ends the connection after this reply: in order, or with a TCP reset.
@@ -60,7 +63,8 @@ class LoopbackServer {
  public:
   /// Called on the connection's thread, many at once.
   using Handler = std::function<void(const HttpRequest&, HttpReply&)>;
-  enum class Transport { kPlain, kSelfSignedTls };
+  /// kHttp2Tls agrees to HTTP/2 but does not speak it: the handler gets "PRI *", the preface, and goes on by itself.
+  enum class Transport { kPlain, kSelfSignedTls, kHttp2Tls };
 
   /// Listens on a free port when the constructor returns; stops, whatever the handlers are doing, in the destructor.
   explicit LoopbackServer(Handler handler, Transport transport = Transport::kPlain);
@@ -69,6 +73,8 @@ class LoopbackServer {
   /// "http://127.0.0.1:PORT" + path.
   std::string url(std::string_view path = "/") const;
   int port() const;
+  /// What a client must trust to talk to this server by TLS: PEM.
+  std::string certificate() const;
 
   /// While true, new connections are refused as on a machine where nothing runs; those that are open stay so.
   void refuse(bool connections);
