@@ -63,7 +63,7 @@ BenchStage bench_list(const StreamPlan& plan, const BenchOptions& options) {
     static_cast<void>(plan.manifest->entry(order.row_at(stage.images)));
     stage.item.add(seconds_since(begin));
   }
-  return watch.finish(std::move(stage));
+  return watch.finish(stage);
 }
 
 /// Asks for images of one pass, each once, some more at a time than there are connections.
@@ -82,7 +82,7 @@ class FetchBench {
       if (asked_.empty()) break;
       if (auto answer = answers_.pop_for(std::chrono::milliseconds(50))) take(std::move(*answer));
     }
-    return watch.finish(std::move(stage_));
+    return watch.finish(stage_);
   }
 
   const std::vector<Body>& bodies() const { return bodies_; }
@@ -142,6 +142,7 @@ BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, i
   };
   {
     std::vector<std::jthread> workers;
+    workers.reserve(parts.size());
     for (BenchStage& part : parts) workers.emplace_back([&work, &part] { work(part); });
   }
   BenchStage stage;
@@ -150,7 +151,7 @@ BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, i
     stage.failures += part.failures;
     stage.item.add(part.item);
   }
-  return watch.finish(std::move(stage));
+  return watch.finish(stage);
 }
 
 BenchStage bench_stream(const Config& config, StreamPlan plan, uint64_t first, const BenchOptions& options) {
@@ -167,7 +168,7 @@ BenchStage bench_stream(const Config& config, StreamPlan plan, uint64_t first, c
     stage.images += static_cast<uint64_t>(batch.size);
     stage.item.add(seconds_since(begin));
   }
-  stage = watch.finish(std::move(stage));
+  stage = watch.finish(stage);
   stage.failures = stream.report().substituted;
   return stage;
 }

@@ -13,7 +13,7 @@ void Pipeline::publish_standing() {
   standing_.decoding = decoding_;
   if (flights_.empty()) return standing_.oldest.reset();
   const Flight& oldest = flights_.front();
-  Standing::Oldest& shown = standing_.oldest ? *standing_.oldest : standing_.oldest.emplace();
+  OldestSample& shown = standing_.oldest ? *standing_.oldest : standing_.oldest.emplace();
   shown.position = oldest.position;
   shown.row = oldest.row;
   shown.state = oldest.state;

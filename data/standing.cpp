@@ -15,7 +15,7 @@ std::string who_serves(const std::string& url) {
   return known && !known->local ? known->host : "the disk";
 }
 
-std::string what_it_waits_for(const Standing::Oldest& oldest) {
+std::string what_it_waits_for(const OldestSample& oldest) {
   switch (oldest.state) {
     case Flight::State::kWanted:
       return "to be fetched from " + who_serves(oldest.url);

@@ -8,15 +8,17 @@
 
 namespace atelier {
 
-/// Where a stream stands: its oldest sample, and what is under way besides.
+/// The oldest sample of a stream, which all others wait for.
+struct OldestSample {
+  uint64_t position = 0, row = 0;
+  std::string url;
+  Flight::State state = Flight::State::kWanted;
+  SteadyClock::time_point due;  ///< of the next try, for kWaiting
+};
+
+/// Where a stream stands.
 struct Standing {
-  struct Oldest {
-    uint64_t position = 0, row = 0;
-    std::string url;
-    Flight::State state = Flight::State::kWanted;
-    SteadyClock::time_point due;  ///< of the next try, for kWaiting
-  };
-  std::optional<Oldest> oldest;
+  std::optional<OldestSample> oldest;
   uint64_t transfers = 0;
   int decoding = 0;
 };

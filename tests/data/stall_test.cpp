@@ -57,7 +57,7 @@ TEST(Watchdog, AProgramThatWasStoppedForAnHourHasNotStalled) {
 
 TEST(Standing, TheSentenceNamesTheStageTheHostAndTheSample) {
   const auto sentence = [](Flight::State state, const std::string& url, bool at_work = false) {
-    Standing standing{.oldest = Standing::Oldest{}, .transfers = 3, .decoding = 1};
+    Standing standing{.oldest = OldestSample{}, .transfers = 3, .decoding = 1};
     standing.oldest->position = 1234;
     standing.oldest->row = 77;
     standing.oldest->url = url;
