@@ -87,6 +87,7 @@ void Transfer::prepare(bool head, bool fresh_connection) {
   socket_opened_ = false;
   refused_address_.clear();
   body_ = {};
+  discarded_ = 0;
   error_.front() = '\0';
   set(easy_, head ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, fresh_connection ? 1L : 0L);
@@ -255,7 +256,12 @@ size_t Transfer::take_header(char* line, size_t size, size_t count, void* self) 
 size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   const size_t bytes = size * count;
-  if (transfer.status() != 200) return bytes;  // an error's page: watch_progress bounds it
+  if (transfer.status() != 200) {  // an error's page, of which nothing is kept
+    transfer.discarded_ += bytes;
+    if (transfer.discarded_ <= transfer.limits_.max_bytes) return bytes;
+    transfer.cut_ = Cut::kBody;
+    return CURL_WRITEFUNC_ERROR;
+  }
   if (transfer.opted_out_) {
     transfer.cut_ = Cut::kOptOut;
     return CURL_WRITEFUNC_ERROR;
@@ -274,7 +280,7 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
   return bytes;
 }
 
-/// Bounds what take_body never sees or never keeps: the bodies of redirects and of errors.
+/// Bounds what take_body never sees: the bodies of redirects. Called once for many pieces, so it may be some MB late.
 int Transfer::watch_progress(void* self, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   if (static_cast<uint64_t>(received) <= transfer.limits_.max_bytes) return 0;
