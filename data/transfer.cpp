@@ -126,6 +126,7 @@ void Transfer::prepare(Again again) {
   body_ = {};
   pace_ = pace_of(limits_);
   late_.reset();
+  discarded_ = 0;
   error_.front() = '\0';
   headers_ = limits_.credentials ? list_of(limits_.credentials->headers_for(where_)) : nullptr;
   set(easy_, CURLOPT_HTTPHEADER, headers_.get());
@@ -267,7 +268,12 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
     transfer.cut_ = Cut::kPart;
     return CURL_WRITEFUNC_ERROR;
   }
-  if (!transfer.is_good(transfer.status())) return bytes;  // an error's page: watch_progress bounds it
+  if (!transfer.is_good(transfer.status())) {  // an error's page, of which nothing is kept
+    transfer.discarded_ += bytes;
+    if (transfer.discarded_ <= transfer.limits_.max_bytes) return bytes;
+    transfer.cut_ = Cut::kBody;
+    return CURL_WRITEFUNC_ERROR;
+  }
   if (transfer.opted_out_) {
     transfer.cut_ = Cut::kOptOut;
     return CURL_WRITEFUNC_ERROR;
@@ -290,7 +296,7 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
   return bytes;
 }
 
-/// Bounds what take_body never sees or never keeps: the bodies of redirects and of errors.
+/// Bounds what take_body never sees: the bodies of redirects. Called once for many pieces, so it may be some MB late.
 int Transfer::watch_progress(void* self, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) noexcept {
   auto& transfer = *static_cast<Transfer*>(self);
   if (static_cast<uint64_t>(received) <= transfer.limits_.max_bytes) return 0;

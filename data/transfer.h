@@ -115,6 +115,7 @@ class Transfer {
   bool socket_opened_ = false;   ///< since the last answer: to an address that the policy allows
   std::string refused_address_;  ///< since the last answer: the last one that it does not
   std::vector<std::byte> body_;
+  uint64_t discarded_ = 0;  ///< bytes of an error's page
 };
 
 }  // namespace atelier

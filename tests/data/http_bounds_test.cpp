@@ -81,6 +81,19 @@ TEST(Http, CutsEndlessBodiesOfErrorsAndRedirects) {
 
 // Lengths that lie.
 
+TEST(Http, CutsTheEndlessPageOfAnErrorAsSoonAsAnImage) {
+  LoopbackServer server([](const HttpRequest& request, HttpReply& reply) {
+    reply.send_head(403, {"Connection: close"});
+    const std::string piece(1 << 20, 'x');
+    while (request.method == "GET" && reply.send(piece)) continue;
+    reply.close();
+  });
+  constexpr uint64_t kTimes = 20, kOneReceive = 131'072;
+  Fetcher fetcher(patient_limits());
+  for (uint64_t i = 0; i < kTimes; ++i) expect_failure(fetcher.fetch(server.url()), Fault::kHttpStatus, false);
+  EXPECT_LE(fetcher.source().counts().bytes, kTimes * (kCap + kOneReceive));
+}
+
 TEST(Http, SeesABodyShorterThanItsLength) {
   LoopbackServer server([](const HttpRequest& request, HttpReply& reply) {
     reply.send_head(200, {"Content-Length: 1000"});

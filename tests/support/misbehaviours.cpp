@@ -142,6 +142,11 @@ constexpr std::array kOdd = {
     Misbehaviour{"HEAD forbidden", std::nullopt, kNothing, [](Visit& v) { refuse_head(v, 403); }},
     Misbehaviour{"HEAD breaks the server", std::nullopt, kNothing, [](Visit& v) { refuse_head(v, 500); }},
     Misbehaviour{"HEAD with a body", std::nullopt, kNothing, [](Visit& v) { v.reply.send(plain_answer(v.image)); }},
+    Misbehaviour{"HEAD with a body that comes late", std::nullopt, kNothing,
+                 [](Visit& v) {
+                   be_good(v);
+                   if (v.is_head() && v.reply.wait(0.01)) v.reply.send(v.image);
+                 }},
     Misbehaviour{"HEAD tells too little", std::nullopt, kNothing, [](Visit& v) { mislead_by_head(v, 7); }},
     Misbehaviour{"hangs up after every answer", std::nullopt, kNothing,
                  [](Visit& v) {
