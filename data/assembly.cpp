@@ -6,7 +6,8 @@ namespace atelier {
 namespace {
 
 uint64_t square_bytes(const Recipe& recipe, int channels) {
-  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(recipe.framing.side) * static_cast<uint64_t>(recipe.framing.side);
+  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(recipe.framing.side) *
+         static_cast<uint64_t>(recipe.framing.side);
 }
 
 uint64_t aligned(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
