@@ -85,7 +85,7 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 40 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 39 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
