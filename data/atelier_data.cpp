@@ -22,11 +22,9 @@
 #include "data/command.h"
 #include "data/manifest.h"
 #include "data/meter.h"
-#include "data/mix.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
 #include "data/progress.h"
-#include "data/store.h"
 #include "data/stream.h"
 
 // atelier-data: the stream alone, to look at a list and at how fast it comes in.
@@ -50,6 +48,8 @@ const Program kProgram{
             {"report", "FILE", "write how it goes to a file as JSON: every 30 s, and at the end"},
             {"seconds", "S", "bench: measure each stage for so long (3)"},
             {"json", "", "write the summary to stdout as JSON"},
+            {"shrink", "PIXELS", "pack: keep larger images as JPEG with a shorter edge of so many pixels"},
+            {"jpeg-quality", "Q", "pack: of those JPEGs, 1 to 100 (90)"},
             {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
             {"out", "FILE", "retry: write the ledger without what has healed"},
         },
@@ -97,18 +97,6 @@ std::string dump_lines(const Batch& batch, size_t count) {
   return lines;
 }
 
-/// Takes batches until `total` samples have come; false: stopped before.
-bool take_samples(Stream& stream, uint64_t total, bool dump, const std::stop_token& stop) {
-  for (uint64_t taken = 0; taken < total;) {
-    const Batch batch = stream.next(stop);
-    if (batch.size == 0) return false;
-    const auto size = static_cast<uint64_t>(batch.size);
-    if (dump) write_result(dump_lines(batch, std::min(size, total - taken)));
-    taken += size;
-  }
-  return true;
-}
-
 int run_stream(const Invocation& invocation, const Config& config) {
   const auto dump = number_flag(invocation, "dump");
   const bool json = invocation.flag("json").has_value();
@@ -129,7 +117,9 @@ int run_stream(const Invocation& invocation, const Config& config) {
   double seconds = 0;
   try {
     const Meter meter(stream, total, report);
-    complete = take_samples(stream, total, dump.has_value(), invocation.stop);
+    complete = take_samples(stream, total, invocation.stop, [&](const Batch& batch, size_t count) {
+      if (dump) write_result(dump_lines(batch, count));
+    });
     seconds = meter.seconds();
   } catch (const std::runtime_error&) {
     write_ledger();
@@ -198,83 +188,6 @@ int run_order(const Invocation& invocation, const Config& config) {
       return kInterrupted;
   }
   return kGood;
-}
-
-/// "1 shard", "2 shards".
-std::string count_of(uint64_t count, const std::string& one, const std::string& several = {}) {
-  return fmt::format("{} {}", count, count == 1 ? one : several.empty() ? one + "s" : several);
-}
-
-/// A store with a copy of the list, whose rows it will hold.
-std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest) {
-  const StoreIdentity identity{.list_sha256 = manifest.sha256(),
-                               .rows = manifest.size(),
-                               .list = "list" + manifest.text_file().extension().string()};
-  auto store = std::make_shared<Store>(folder, identity);
-  store->keep_list(manifest.text());
-  return store;
-}
-
-int run_pack(const Invocation& invocation, const Config& given) {
-  if (invocation.positional.size() < 3)
-    throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
-  const std::filesystem::path folder = invocation.positional[2];
-  Config config = given;
-  if (Store::is_store(config.data.list))
-    throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
-  if (is_mix(config.data.list))
-    throw std::invalid_argument(fmt::format(
-        "{} is a mix; pack its lists one by one, and name the stores in the mix instead", config.data.list));
-  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
-  const auto manifest = open_list(config.data, invocation.stop);
-  const auto store = begin_store(folder, *manifest);
-  config.data.cache = folder.string();
-  config.data.shuffle = Shuffle::kNone;
-  config.data.held_out = 0;
-  config.data.max_failure_rate = 1;  // what can be had is worth having
-  StreamPlan plan = plan_stream(config, manifest);
-  plan.augment = false;
-  const RowSet rows = plan.rows;
-
-  bool complete = false;
-  // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
-  const auto failure = std::make_shared<std::string>();
-  {
-    Stream stream(config, std::move(plan),
-                  open_source(config.data, manifest, [failure](const std::string& sentence) { *failure = sentence; }));
-    const auto write_ledger = [&] {
-      if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
-    };
-    try {
-      const Meter meter(stream, rows.size(), report);
-      complete = take_samples(stream, rows.size(), false, invocation.stop);
-    } catch (const std::runtime_error&) {
-      write_ledger();
-      throw;
-    }
-    write_ledger();
-  }
-  if (!failure->empty()) throw std::runtime_error(*failure);
-  uint64_t held = 0;
-  for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
-  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, rows.size(),
-             count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
-  return complete ? kGood : kInterrupted;
-}
-
-int run_verify(const Invocation& invocation, const Config& config) {
-  if (!Store::is_store(config.data.list))
-    throw std::invalid_argument(
-        fmt::format("{} is no store; verify takes a folder made by pack or --cache", config.data.list));
-  Console console;
-  const Store store(config.data.list);
-  const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
-  for (const std::string& damage : found.damages) console.say(damage);
-  console.say(fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found",
-                          count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
-                          static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
-                          count_of(found.damages.size(), "damage")));
-  return found.damages.empty() ? kGood : kSystemFailed;
 }
 
 int run_bench(const Invocation& invocation, const Config& config) {

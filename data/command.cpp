@@ -1,5 +1,6 @@
 #include "data/command.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -60,6 +61,18 @@ Verdicts read_ledger(const std::filesystem::path& file) {
   } catch (const std::runtime_error& error) {
     throw std::invalid_argument(fmt::format("{}; name a ledger, such as a run's verdicts.jsonl", error.what()));
   }
+}
+
+bool take_samples(Stream& stream, uint64_t total, const std::stop_token& stop,
+                  const std::function<void(const Batch& batch, size_t count)>& take) {
+  for (uint64_t taken = 0; taken < total;) {
+    const Batch batch = stream.next(stop);
+    if (batch.size == 0) return false;
+    const auto size = static_cast<uint64_t>(batch.size);
+    if (take) take(batch, std::min(size, total - taken));
+    taken += size;
+  }
+  return true;
 }
 
 void warn_of_cache(const std::string& sentence) { Console().warn("the cache is no longer filled: " + sentence); }

@@ -10,6 +10,7 @@
 
 #include "configs/program.h"
 #include "data/manifest.h"
+#include "data/stream.h"
 #include "data/verdicts.h"
 
 /// What the commands of atelier-data share. Part of the program, not of the library: it prints.
@@ -36,6 +37,13 @@ Verdicts read_ledger(const std::filesystem::path& file);
 /// For open_source: what cannot be kept is said on stderr.
 void warn_of_cache(const std::string& sentence);
 
+/// Takes batches until `total` samples have come; false: stopped before.
+///   take  given each batch, and how many of its samples count
+bool take_samples(Stream& stream, uint64_t total, const std::stop_token& stop,
+                  const std::function<void(const Batch& batch, size_t count)>& take = {});
+
+int run_pack(const Invocation& invocation, const Config& config);
+int run_verify(const Invocation& invocation, const Config& config);
 int run_credits(const Invocation& invocation, const Config& config);
 int run_probe(const Invocation& invocation, const Config& config);
 int run_retry(const Invocation& invocation, const Config& config);

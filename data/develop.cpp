@@ -22,12 +22,6 @@ Fault fault_of(DecodeFault fault) {
   return Fault::kNotAnImage;
 }
 
-/// What was wrong with a file, if anything; `prefix` tells the condition's failures from the image's.
-std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, const char* prefix) {
-  if (!failure) return std::nullopt;
-  return Failure{.fault = fault_of(failure->fault), .detail = prefix + failure->detail};
-}
-
 SquareFit square_fit(Fit fit) {
   switch (fit) {
     case Fit::kCrop:
@@ -54,6 +48,16 @@ Filter filter_of(Resample resample) {
 }
 
 }  // namespace
+
+std::optional<Failure> check_sha256(std::span<const std::byte> bytes, const std::optional<std::string>& sha256) {
+  if (!sha256 || sha256_hex(bytes) == *sha256) return std::nullopt;
+  return Failure{.fault = Fault::kChecksum, .detail = "the bytes are not those that the list's sha256 names"};
+}
+
+std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, const char* prefix) {
+  if (!failure) return std::nullopt;
+  return Failure{.fault = fault_of(failure->fault), .detail = prefix + failure->detail};
+}
 
 Recipe recipe_of(const Config& config, bool augment) {
   const DataConfig& data = config.data;
@@ -85,9 +89,7 @@ int condition_channels(Condition condition) {
 }
 
 std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot) {
-  if (negative.sha256 && sha256_hex(negative.image) != *negative.sha256) {
-    return Failure{.fault = Fault::kChecksum, .detail = "the bytes are not those that the list's sha256 names"};
-  }
+  if (auto failure = check_sha256(negative.image, negative.sha256)) return failure;
   Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);
   if (auto failure = failure_of(decode_square(negative.image, recipe.framing, augmentation, slot.image), ""))
     return failure;

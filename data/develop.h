@@ -8,6 +8,7 @@
 
 #include "configs/config.h"
 #include "data/failure.h"
+#include "images/decode.h"
 #include "images/degrade.h"
 #include "images/transform.h"
 
@@ -37,6 +38,12 @@ struct Negative {
   std::span<const std::byte> condition;
   std::optional<std::string> sha256;  ///< what `image` must hash to, 64 lower-case hexadecimal digits
 };
+
+/// A failure unless `bytes` hash to `sha256`, where there is one.
+std::optional<Failure> check_sha256(std::span<const std::byte> bytes, const std::optional<std::string>& sha256);
+
+/// What was wrong with a file, if anything; `prefix` tells the condition's failures from the image's.
+std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, const char* prefix);
 
 /// Where one sample goes in a batch: planes of uint8, 3 * side * side and channels * side * side.
 struct Slot {

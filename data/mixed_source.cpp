@@ -1,6 +1,8 @@
 #include "data/mixed_source.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 namespace atelier {
@@ -26,6 +28,13 @@ SourceCounts MixedSource::counts() const {
   SourceCounts sum;
   for (const auto& source : sources_) sum += source->counts();
   return sum;
+}
+
+std::vector<HostCounts> MixedSource::hosts() const {
+  std::vector<HostCounts> all;
+  for (const auto& source : sources_) std::ranges::move(source->hosts(), std::back_inserter(all));
+  std::ranges::sort(all, std::greater(), &HostCounts::waited);
+  return all;
 }
 
 }  // namespace atelier

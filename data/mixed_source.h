@@ -21,6 +21,7 @@ class MixedSource : public Source {
   MixedSource(const std::vector<Part>& parts, const MakeSource& make_shared, const Handler& handler);
   void submit(Request request) override;
   SourceCounts counts() const override;
+  std::vector<HostCounts> hosts() const override;
 
  private:
   struct Route {

@@ -81,6 +81,26 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
   return std::make_shared<const Manifest>(lists);
 }
 
+MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, const DataConfig& data,
+                   MakeSource bytes, std::function<void(const std::string& sentence)> failed) {
+  const StoredSource::Options options{.max_bytes = data.max_image_size, .failed = std::move(failed)};
+  return [=](Source::Handler handler) {
+    return std::make_unique<StoredSource>(store, manifest, options, bytes, std::move(handler));
+  };
+}
+
+std::string packing_of(const DataConfig& data) {
+  const auto lists = is_mix(data.list) ? read_mix(data.list).lists : std::vector<std::string>{data.list};
+  std::string packing;
+  bool is_packed = false;
+  for (const std::string& list : lists) {
+    const std::string own = Store::is_store(list) ? Store(list).identity().packing : "";
+    is_packed |= !own.empty();
+    packing += (packing.empty() ? "" : "; ") + own;
+  }
+  return is_packed ? packing : "";
+}
+
 MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
                        std::function<void(const std::string& sentence)> failed) {
   if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
@@ -88,12 +108,9 @@ MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> m
   if (is_mix(data.list)) bytes = open_mix(read_mix(data.list).lists, *manifest, bytes, data);
   if (data.cache.empty()) return bytes;
 
-  const auto cache = std::make_shared<Store>(
-      data.cache, StoreIdentity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}});
-  const StoredSource::Options options{.max_bytes = data.max_image_size, .failed = std::move(failed)};
-  return [=](Source::Handler handler) {
-    return std::make_unique<StoredSource>(cache, manifest, options, bytes, std::move(handler));
-  };
+  const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
+  return kept_in(std::make_shared<Store>(data.cache, identity), std::move(manifest), data, std::move(bytes),
+                 std::move(failed));
 }
 
 }  // namespace atelier

@@ -8,6 +8,7 @@
 #include "data/http.h"
 #include "data/manifest.h"
 #include "data/source.h"
+#include "data/store.h"
 
 namespace atelier {
 
@@ -21,6 +22,13 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
 
 /// Over the network and from local files, as the settings limit it.
 MakeSource web_source(const DataConfig& data);
+
+/// What `bytes` brings, and what `store` holds of it already; the rest is added on its way. `failed` as below.
+MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, const DataConfig& data,
+                   MakeSource bytes, std::function<void(const std::string& sentence)> failed);
+
+/// What became of the pictures in the stores that `data.list` is or mixes (StoreIdentity::packing); empty: nothing.
+std::string packing_of(const DataConfig& data);
 
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the

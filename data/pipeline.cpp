@@ -118,6 +118,7 @@ void Pipeline::handle(Answer answer) {
     if (part != Part::kProbe) {
       hold(asked, bytes.size());
       asked.body(part) = std::move(bytes);
+      if (part == Part::kImage && !answer.is_original) asked.entry.sha256.reset();
     }
   }
   if (--asked.pending == 0) settle(asked);

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "configs/settings.h"
+#include "data/open_source.h"
 #include "data/rebase.h"
 
 namespace atelier {
@@ -29,6 +30,7 @@ json identity_of(const Config& config, const StreamPlan& plan, uint64_t position
                    {"stream_version", kStreamVersion}};
   for (const char* key : {"data.where", "data.shuffle", "data.balance", "data.held_out"})
     identity[key] = setting_text(config, key);
+  identity["packing"] = packing_of(config.data);
   for (const Weighting& weighting : plan.weightings)
     if (weighting.position == 0 || weighting.position < position)
       identity[kWeights].push_back({{"position", weighting.position}, {"weights", weighting.weights}});

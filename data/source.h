@@ -48,6 +48,7 @@ struct Answer {
   std::variant<std::vector<std::byte>, Failure, std::exception_ptr> body;
   Whole whole = {};  ///< with a part of a file that came over the network
   Told told = {};
+  bool is_original = true;  ///< false: the picture, in another file than the url's: its sha256 does not apply
 };
 
 /// What a source has done so far.

@@ -43,6 +43,7 @@ std::string to_json(const Index& index) {
   nlohmann::ordered_json json{
       {"version", kVersion},
       {"list", {{"file", index.identity.list}, {"sha256", index.identity.list_sha256}, {"rows", index.identity.rows}}},
+      {"packing", index.identity.packing},
       {"shards", nlohmann::ordered_json::array()}};
   for (size_t number = 0; number < index.shards.size(); ++number) {
     const ShardFacts& shard = index.shards[number];
@@ -64,7 +65,8 @@ Index read_index(const fs::path& folder) {
     if (json.at("version") != kVersion) throw std::invalid_argument("another version");
     Index index{.identity = {.list_sha256 = json.at("list").at("sha256"),
                              .rows = json.at("list").at("rows"),
-                             .list = json.at("list").at("file")},
+                             .list = json.at("list").at("file"),
+                             .packing = json.value("packing", "")},
                 .shards = {}};
     if (index.identity.rows == 0) throw std::invalid_argument("no rows");
     for (const auto& shard : json.at("shards")) {
@@ -207,6 +209,11 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
   if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
     throw std::invalid_argument(fmt::format(
         "{} holds the images of another list; name another folder, or remove it and fill it again", folder.string()));
+  if (held.packing != identity.packing)
+    throw std::invalid_argument(fmt::format(
+        "{} holds images packed as \"{}\", not as \"{}\"; name another folder, or remove it and fill it again",
+        folder.string(), held.packing.empty() ? "they came" : held.packing,
+        identity.packing.empty() ? "they came" : identity.packing));
   if (held.list.empty() && !identity.list.empty()) {
     state_->index.identity.list = identity.list;
     publish_file(folder / "index.json", to_json(state_->index));

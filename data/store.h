@@ -17,9 +17,10 @@ namespace atelier {
 
 /// What a store holds the bodies of.
 struct StoreIdentity {
-  std::string list_sha256;  ///< Manifest::sha256()
-  uint64_t rows = 0;        ///< Manifest::size()
-  std::string list;         ///< file name of the list's copy in the store; empty: it has none
+  std::string list_sha256;   ///< Manifest::sha256()
+  uint64_t rows = 0;         ///< Manifest::size()
+  std::string list;          ///< file name of the list's copy in the store; empty: it has none
+  std::string packing = {};  ///< what became of the pictures, such as "jpeg 288 90"; empty: they are as they came
   bool operator==(const StoreIdentity&) const = default;
 };
 

@@ -77,6 +77,7 @@ class StoredSource::Work {
     Answer stored{.ticket = request.ticket, .body = Failure{Fault::kMissingFile, "not in the store", false, 0}};
     if (found && !failure) ++stored_;
     if (found) std::visit([&](auto&& body) { stored.body = std::move(body); }, std::move(*found));
+    stored.is_original = is_original_;
     answer(std::move(stored));
   } catch (const std::exception&) {
     answer({.body = std::current_exception()});
@@ -153,6 +154,7 @@ class StoredSource::Work {
   const std::shared_ptr<Store> store_;
   const std::shared_ptr<const Manifest> manifest_;
   const Options options_;
+  const bool is_original_ = store_->identity().packing.empty();
   const Handler handler_;
   std::atomic<bool> abandoned_ = false;
   std::atomic<uint64_t> stored_ = 0;

@@ -116,8 +116,7 @@ std::optional<Failure> Transfer::judge_part() const {
   if (status() != 206) return std::nullopt;
   const std::string answered = header("Content-Range");
   if (!answered.starts_with(fmt::format("bytes {}/", part()->text())))
-    return refusal(
-        fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", part()->text(), answered));
+    return refusal(fmt::format("asked for bytes {}, the answer's Content-Range is \"{}\"", part()->text(), answered));
   const curl_off_t length = content_length();
   if (length >= 0 && static_cast<uint64_t>(length) != most_bytes())
     return refusal(fmt::format("asked for {} bytes, the answer's Content-Length is {}", most_bytes(), length));

@@ -1,0 +1,126 @@
+#include <filesystem>
+#include <fmt/format.h>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "base/files.h"
+#include "configs/console.h"
+#include "data/command.h"
+#include "data/develop.h"
+#include "data/meter.h"
+#include "data/mix.h"
+#include "data/open_source.h"
+#include "data/shrinking_source.h"
+#include "data/store.h"
+#include "data/stream.h"
+
+// atelier-data pack LIST STORE, and verify STORE
+
+namespace atelier {
+namespace {
+
+/// "1 shard", "2 shards".
+std::string count_of(uint64_t count, const std::string& one, const std::string& several = {}) {
+  return fmt::format("{} {}", count, count == 1 ? one : several.empty() ? one + "s" : several);
+}
+
+/// What --shrink and --jpeg-quality ask for; side 0: nothing.
+Shrinking shrinking_of(const Invocation& invocation) {
+  constexpr uint64_t kLeast = 8, kMost = 8192;
+  const auto side = number_flag(invocation, "shrink"), quality = number_flag(invocation, "jpeg-quality");
+  if (!side && quality) throw std::invalid_argument("--jpeg-quality is that of --shrink; give a size, too");
+  if (side && (*side < kLeast || *side > kMost))
+    throw std::invalid_argument(fmt::format("--shrink takes {} to {} pixels, not {}", kLeast, kMost, *side));
+  if (quality && (*quality < 1 || *quality > 100))
+    throw std::invalid_argument(fmt::format("--jpeg-quality takes 1 to 100, not {}", *quality));
+  Shrinking shrinking;
+  if (side) shrinking.side = static_cast<int>(*side);
+  if (quality) shrinking.quality = static_cast<int>(*quality);
+  return shrinking;
+}
+
+/// A store with a copy of the list, whose rows it will hold.
+std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest,
+                                   const Shrinking& shrinking) {
+  const StoreIdentity identity{
+      .list_sha256 = manifest.sha256(),
+      .rows = manifest.size(),
+      .list = "list" + manifest.text_file().extension().string(),
+      .packing = shrinking.side == 0 ? "" : fmt::format("jpeg {} {}", shrinking.side, shrinking.quality)};
+  auto store = std::make_shared<Store>(folder, identity);
+  store->keep_list(manifest.text());
+  return store;
+}
+
+}  // namespace
+
+int run_pack(const Invocation& invocation, const Config& given) {
+  if (invocation.positional.size() < 3)
+    throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
+  const std::filesystem::path folder = invocation.positional[2];
+  Config config = given;
+  if (Store::is_store(config.data.list))
+    throw std::invalid_argument(fmt::format("{} is a store already; pack takes a list", config.data.list));
+  if (is_mix(config.data.list))
+    throw std::invalid_argument(fmt::format(
+        "{} is a mix; pack its lists one by one, and name the stores in the mix instead", config.data.list));
+  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
+  const Shrinking shrinking = shrinking_of(invocation);
+  const auto manifest = open_list(config.data, invocation.stop);
+  const auto store = begin_store(folder, *manifest, shrinking);
+  config.data.shuffle = Shuffle::kNone;
+  config.data.held_out = 0;
+  config.data.max_failure_rate = 1;  // what can be had is worth having
+  StreamPlan plan = plan_stream(config, manifest);
+  plan.augment = false;
+  const RowSet rows = plan.rows;
+
+  bool complete = false;
+  // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
+  const auto failure = std::make_shared<std::string>();
+  {
+    MakeSource bytes = web_source(config.data);
+    if (shrinking.side > 0)
+      bytes = [=, other = bytes, threads = decode_threads(config.data.threads)](Source::Handler handler) {
+        return std::make_unique<ShrinkingSource>(shrinking, threads, manifest, other, std::move(handler));
+      };
+    Stream stream(
+        config, std::move(plan),
+        kept_in(store, manifest, config.data, bytes, [failure](const std::string& sentence) { *failure = sentence; }));
+    const auto write_ledger = [&] {
+      if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
+    };
+    try {
+      const Meter meter(stream, rows.size(), report);
+      complete = take_samples(stream, rows.size(), invocation.stop);
+    } catch (const std::runtime_error&) {
+      write_ledger();
+      throw;
+    }
+    write_ledger();
+  }
+  if (!failure->empty()) throw std::runtime_error(*failure);
+  uint64_t held = 0;
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
+  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, rows.size(),
+             count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
+  return complete ? kGood : kInterrupted;
+}
+
+int run_verify(const Invocation& invocation, const Config& config) {
+  if (!Store::is_store(config.data.list))
+    throw std::invalid_argument(
+        fmt::format("{} is no store; verify takes a folder made by pack or --cache", config.data.list));
+  Console console;
+  const Store store(config.data.list);
+  const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
+  for (const std::string& damage : found.damages) console.say(damage);
+  console.say(fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found",
+                          count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
+                          static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
+                          count_of(found.damages.size(), "damage")));
+  return found.damages.empty() ? kGood : kSystemFailed;
+}
+
+}  // namespace atelier
