@@ -12,6 +12,12 @@ namespace {
 
 constexpr const char* kClearLine = "\r\x1b[K";
 
+/// A log that cannot be written ends no run.
+void write(const std::string& text) {
+  std::fputs(text.c_str(), stderr);
+  std::fflush(stderr);
+}
+
 size_t columns() {
   winsize size{};
   const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
@@ -22,10 +28,7 @@ size_t columns() {
 
 Console::Console() : terminal_(::isatty(STDERR_FILENO) == 1), interval_(terminal_ ? 500 : 10'000) {}
 
-void Console::say(const std::string& line) {
-  fmt::print(stderr, "{}{}\n", terminal_ ? kClearLine : "", line);
-  std::fflush(stderr);
-}
+void Console::say(const std::string& line) { write(fmt::format("{}{}\n", terminal_ ? kClearLine : "", line)); }
 
 bool Console::progress_due() const { return SteadyClock::now() - last_ >= interval_; }
 
@@ -33,14 +36,12 @@ void Console::progress(const std::string& line) {
   if (!progress_due()) return;
   last_ = SteadyClock::now();
   if (!terminal_) return say(line);
-  fmt::print(stderr, "{}{:.{}}", kClearLine, line, columns());
-  std::fflush(stderr);
+  write(fmt::format("{}{:.{}}", kClearLine, line, columns()));
 }
 
 void Console::clear() {
   if (!terminal_) return;
-  fmt::print(stderr, "{}", kClearLine);
-  std::fflush(stderr);
+  write(kClearLine);
 }
 
 std::string time_left(double seconds) {

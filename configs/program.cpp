@@ -1,7 +1,9 @@
 #include "configs/program.h"
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <new>
 #include <stdexcept>
@@ -45,9 +47,17 @@ int run(const Program& program, int argc, char** argv, const std::function<int(c
   return body(invocation);
 }
 
+/// No file that the program opens may become a standard stream that was closed: what is meant for that would be written
+/// into it. Reading and writing such a stream fails, as before.
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0)
+      static_cast<void>(::open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY));
+}
+
 int fail(const Program& program, const char* what, ExitCode code) {
   const std::string_view message = what;  // LibTorch appends a stack trace from the second line on
-  fmt::print(stderr, "{}: {}\n", program.name, message.substr(0, message.find('\n')));
+  std::fputs(fmt::format("{}: {}\n", program.name, message.substr(0, message.find('\n'))).c_str(), stderr);
   return code;
 }
 
@@ -59,6 +69,8 @@ std::optional<std::string> Invocation::flag(const std::string& name) const {
 }
 
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
+  hold_standard_streams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write
   try {
     return run(program, argc, argv, body);
   } catch (const Interrupted&) {

@@ -83,12 +83,11 @@ Apportionment::Turn Apportionment::at(uint64_t position) const {
   return {slot.stratum, position / period_.size() * parts_[slot.stratum] + slot.rank};
 }
 
-uint64_t Apportionment::count(uint64_t stratum, uint64_t positions) const {
-  const uint64_t rest = positions % period_.size();
-  const auto is_its = [&](const Slot& slot) { return slot.stratum == stratum; };
-  return positions / period_.size() * parts_[stratum] +
-         static_cast<uint64_t>(
-             std::count_if(period_.begin(), period_.begin() + static_cast<std::ptrdiff_t>(rest), is_its));
+std::vector<uint64_t> Apportionment::counts(uint64_t positions) const {
+  std::vector<uint64_t> counts = parts_;
+  for (uint64_t& count : counts) count *= positions / period_.size();
+  for (uint64_t slot = 0; slot < positions % period_.size(); ++slot) ++counts[period_[slot].stratum];
+  return counts;
 }
 
 }  // namespace atelier

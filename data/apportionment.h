@@ -30,8 +30,8 @@ class Apportionment {
     uint64_t rank = 0;  ///< turns that this stratum has had before
   };
   Turn at(uint64_t position) const;
-  /// Turns of `stratum` in the first `positions`.
-  uint64_t count(uint64_t stratum, uint64_t positions) const;
+  /// Turns of each stratum in the first `positions`.
+  std::vector<uint64_t> counts(uint64_t positions) const;
 
  private:
   struct Slot {

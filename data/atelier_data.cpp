@@ -102,7 +102,9 @@ int run_stream(const Invocation& invocation, const Config& config) {
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
 
-  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
+  const auto ledger = file_flag(invocation, "ledger", config.data);
+  const auto report = file_flag(invocation, "report", config.data);
+  if (ledger && ledger == report) throw std::invalid_argument("--ledger and --report need a file each");
 
   const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -127,7 +129,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   }
   write_ledger();
   if (json) write_result(summary_json(stream.report(), seconds) + "\n");
-  if (!json) fmt::print(stderr, "{}", summary_text(stream.report(), seconds));
+  if (!json) std::fputs(summary_text(stream.report(), seconds).c_str(), stderr);
   return complete ? kGood : kInterrupted;
 }
 
@@ -246,8 +248,8 @@ int run(const Invocation& invocation) {
   }
   const size_t most = command.also.empty() ? 2 : 3;
   if (given.size() > most)
-    throw std::invalid_argument(fmt::format("{} takes {}; leave \"{}\" out", given[0],
-                                            fmt::join({command.takes, command.also}, " "), given[most]));
+    throw std::invalid_argument(fmt::format("{} takes {}{}{}; leave \"{}\" out", given[0], command.takes,
+                                            command.also.empty() ? "" : " ", command.also, given[most]));
   return command.run(invocation, config);
 }
 

@@ -72,7 +72,8 @@ class FetchBench {
   FetchBench(const Config& config, const StreamPlan& plan)
       : plan_(plan),
         order_(plan.stratified_order()),
-        window_(2 * static_cast<uint64_t>(config.data.connections)),
+        window_(std::clamp<uint64_t>(config.data.memory / config.data.max_image_size, 1,
+                                     2 * static_cast<uint64_t>(config.data.connections))),
         source_(open_source(config.data, plan.manifest)([this](Answer answer) { answers_.push(std::move(answer)); })) {}
 
   BenchStage run(const BenchOptions& options) {

@@ -31,8 +31,8 @@ std::vector<std::string> alternatives(const std::string& pattern, std::string_vi
       throw bad(pattern, fmt::format("{{{}}} is no range; write it {{000..012}}, the smaller number first", inside));
     if (last - first >= kMost) throw bad(pattern, fmt::format("{{{}}} are more than {} names", inside, kMost));
     const bool padded = low.size() > 1 && low.starts_with('0');
-    for (uint64_t number = first; number <= last; ++number)
-      all.push_back(fmt::format("{:0{}}", number, padded ? low.size() : 1));
+    for (uint64_t step = 0; step <= last - first; ++step)
+      all.push_back(fmt::format("{:0{}}", first + step, padded ? low.size() : 1));
     return all;
   }
   if (inside.find(',') == std::string_view::npos)

@@ -12,7 +12,9 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "configs/console.h"
+#include "data/mix.h"
 #include "data/open_source.h"
+#include "data/store.h"
 
 namespace atelier {
 
@@ -34,12 +36,16 @@ std::optional<uint64_t> number_flag(const Invocation& invocation, const std::str
   return number;
 }
 
-std::optional<std::string> file_flag(const Invocation& invocation, const char* name) {
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data) {
   auto file = invocation.flag(name);
   if (!file) return file;
   const auto folder = std::filesystem::absolute(*file).parent_path();
-  if (std::filesystem::is_directory(*file))
-    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is a folder", name, *file));
+  std::error_code none;
+  if (std::filesystem::exists(*file, none) && !std::filesystem::is_regular_file(*file, none))
+    throw std::invalid_argument(fmt::format("--{} cannot be {}: that is no regular file", name, *file));
+  for (const std::string& read : {data.list, data.credentials, data.netrc, data.ca_file})
+    if (std::filesystem::equivalent(*file, read, none))
+      throw std::invalid_argument(fmt::format("--{} cannot be {}: that is read here; name another file", name, *file));
   if (::access(folder.c_str(), W_OK | X_OK) != 0)
     throw std::invalid_argument(fmt::format("--{} cannot be {}: nothing can be written to {} ({})", name, *file,
                                             folder.string(), std::generic_category().message(errno)));
@@ -50,6 +56,12 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::sto
   Console console;
   return open_list(data, show_share(console, "reading the list", stop),
                    [&](const std::string& sentence) { console.warn(sentence); });
+}
+
+std::optional<std::string> store_in(const std::string& list) {
+  for (const std::string& each : is_mix(list) ? read_mix(list).lists : std::vector<std::string>{list})
+    if (Store::is_store(each)) return each;
+  return std::nullopt;
 }
 
 Verdicts read_ledger(const std::filesystem::path& file) {

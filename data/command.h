@@ -25,11 +25,15 @@ void write_result(const std::string& text);
 /// A whole number that a flag gives; nothing without the flag.
 std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name);
 
-/// The file that a flag names. Throws, before an hour of work and not after it, when it cannot be written.
-std::optional<std::string> file_flag(const Invocation& invocation, const char* name);
+/// The file that a flag names, to be replaced. Throws, before an hour of work and not after it, when it cannot be
+/// written, is no regular file, or is one that `data` reads.
+std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data);
 
 /// The list of a command, opened with its progress on stderr.
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop);
+
+/// The store that `list` is, or the first that it mixes; nothing: there is none.
+std::optional<std::string> store_in(const std::string& list);
 
 /// A ledger on disk. Throws std::invalid_argument with one sentence.
 Verdicts read_ledger(const std::filesystem::path& file);

@@ -56,15 +56,22 @@ void add(Credits& credits, uint64_t row, const Entry& entry) {
   }
 }
 
+/// On one line of a page, whatever it holds: control characters become spaces.
+std::string in_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; }, ' ');
+  return text;
+}
+
 bool are_few(const Credit& credit) { return credit.works <= Credit::kFew; }
 
 }  // namespace
 
 Demand demand_of(std::string_view licence) {
   const std::string name = canonical(licence);
-  for (const char* free : {"CC0", "CC-0", "CC-ZERO", "CC-PDDC", "PDM", "PDDL", "0BSD", "UNLICENSE"})
+  for (const char* free : {"CC0", "CC-0", "CC-ZERO", "CC-PDDC", "PDM", "PDDL", "0BSD", "PUBLIC-DOMAIN"})
     if (name.starts_with(free)) return Demand::kNone;
-  if (holds(name, "PUBLIC-DOMAIN") || holds(name, "/PUBLICDOMAIN/")) return Demand::kNone;
+  if (name == "UNLICENSE" || holds(name, "/PUBLICDOMAIN/")) return Demand::kNone;
   if (name.starts_with("CC-BY") || name == "BY" || name.starts_with("BY-") || holds(name, "/LICENSES/BY") ||
       name.starts_with("CREATIVE-COMMONS-ATTRIBUTION"))
     return Demand::kAttribution;
@@ -109,13 +116,13 @@ std::string credits_text(const Credits& credits, const Manifest& manifest) {
   for (const auto& [key, credit] : credits.demanded) {
     const auto& [creator, licence] = key;
     const std::string url = licence_url(licence);
-    text +=
-        fmt::format("{}, {}{}: {} work{}\n", creator.empty() ? "(no creator named)" : creator, licence,
-                    url.empty() ? "" : fmt::format(" ({})", url), grouped(credit.works), credit.works == 1 ? "" : "s");
+    text += fmt::format("{}, {}{}: {} work{}\n", creator.empty() ? "(no creator named)" : in_line(creator),
+                        in_line(licence), url.empty() ? "" : fmt::format(" ({})", url), grouped(credit.works),
+                        credit.works == 1 ? "" : "s");
     if (!are_few(credit)) continue;
     for (const uint64_t row : credit.first_rows) {
       const Entry entry = manifest.entry(row);
-      text += fmt::format("  {}{}{}\n", entry.caption, entry.caption.empty() ? "" : ", ", entry.url);
+      text += fmt::format("  {}{}{}\n", in_line(entry.caption), entry.caption.empty() ? "" : ", ", entry.url);
     }
   }
   return text;

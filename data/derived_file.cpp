@@ -41,13 +41,17 @@ FileLock lock_beside(const fs::path& place, const std::function<void()>& waiting
 
 namespace {
 
-/// Lists of `origin` but the newest, with what was made for them. A program that has one open keeps it.
+/// Lists of `origin` but the newest, with what was made for them: those that nobody can be about to open, or to write.
+/// A program that has one open keeps it.
 void remove_other_versions(const fs::path& newest, const std::string& of_origin) {
+  constexpr auto kSpared = std::chrono::hours(1);
   std::error_code ignored;
   for (const auto& item : fs::directory_iterator(newest.parent_path(), ignored)) {
     const std::string name = item.path().filename().string();
     const bool is_of_origin = std::string_view(name).substr(name.starts_with('.')).starts_with(of_origin);
-    if (is_of_origin && name.find(newest.stem().string()) == std::string::npos) fs::remove(item.path(), ignored);
+    const bool is_old = fs::file_time_type::clock::now() - item.last_write_time(ignored) > kSpared;
+    if (is_of_origin && is_old && !name.ends_with(".lock") && name.find(newest.stem().string()) == std::string::npos)
+      fs::remove(item.path(), ignored);
   }
 }
 

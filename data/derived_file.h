@@ -62,7 +62,8 @@ struct DerivedList {
 };
 
 /// The list in the cache folder that follows from `origin` as `version` has it; `fill` writes it where there is none
-/// yet, and those of other versions go. Throws std::invalid_argument where there is no place for it.
+/// yet, and those of other versions go when they are an hour old. Throws std::invalid_argument where there is no place
+/// for it.
 std::filesystem::path keep_list(const std::string& origin, const std::string& version,
                                 const std::function<void(const WriteBytes&)>& fill,
                                 const std::function<void()>& waiting);

@@ -2,8 +2,30 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace atelier {
+
+namespace {
+
+void add(HostCounts& sum, const HostCounts& counts) {
+  sum.images += counts.images;
+  sum.bytes += counts.bytes;
+  sum.failures += counts.failures;
+  sum.waited += counts.waited;
+  sum.transferring += counts.transferring;
+  sum.busy += counts.busy;
+}
+
+std::vector<HostCounts> worst_of(std::vector<HostCounts> hosts) {
+  std::ranges::sort(hosts, [](const HostCounts& one, const HostCounts& other) {
+    return std::tie(one.waited, other.host) > std::tie(other.waited, one.host);
+  });
+  if (hosts.size() > HostTable::kShown) hosts.resize(HostTable::kShown);
+  return hosts;
+}
+
+}  // namespace
 
 HostTable::Row& HostTable::row(const std::string& host) {
   const auto known = rows_.find(host);
@@ -40,11 +62,19 @@ std::vector<HostCounts> HostTable::most_waited_for(SteadyClock::time_point now) 
       if (row.running > 0) counts.busy += Seconds(now - row.since).count();
     }
   }
-  std::ranges::sort(hosts, [](const HostCounts& one, const HostCounts& other) {
-    return std::tie(one.waited, other.host) > std::tie(other.waited, one.host);
-  });
-  if (hosts.size() > kShown) hosts.resize(kShown);
-  return hosts;
+  return worst_of(std::move(hosts));
+}
+
+std::vector<HostCounts> merged(const std::vector<HostCounts>& some, const std::vector<HostCounts>& others) {
+  std::vector<HostCounts> all = some;
+  for (const HostCounts& other : others) {
+    const auto known = std::ranges::find(all, other.host, &HostCounts::host);
+    if (known == all.end())
+      all.push_back(other);
+    else
+      add(*known, other);
+  }
+  return worst_of(std::move(all));
 }
 
 }  // namespace atelier

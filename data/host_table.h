@@ -41,4 +41,7 @@ class HostTable {
   std::unordered_map<std::string, Row> rows_;
 };
 
+/// What several sources tell of their hosts, as one would: at most HostTable::kShown, the worst first.
+std::vector<HostCounts> merged(const std::vector<HostCounts>& some, const std::vector<HostCounts>& others);
+
 }  // namespace atelier

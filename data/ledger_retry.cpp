@@ -35,7 +35,8 @@ bool may_have_passed(const Verdict& verdict) {
       return true;
     case Fault::kHttpStatus:
       return verdict.detail.starts_with("HTTP 5") || verdict.detail.starts_with("HTTP 408") ||
-             verdict.detail.starts_with("HTTP 425") || verdict.detail.starts_with("HTTP 429");
+             verdict.detail.starts_with("HTTP 421") || verdict.detail.starts_with("HTTP 425") ||
+             verdict.detail.starts_with("HTTP 429");
     default:
       return false;
   }

@@ -1,9 +1,9 @@
 #include "data/mixed_source.h"
 
 #include <algorithm>
-#include <functional>
-#include <iterator>
 #include <utility>
+
+#include "data/host_table.h"
 
 namespace atelier {
 
@@ -32,8 +32,7 @@ SourceCounts MixedSource::counts() const {
 
 std::vector<HostCounts> MixedSource::hosts() const {
   std::vector<HostCounts> all;
-  for (const auto& source : sources_) std::ranges::move(source->hosts(), std::back_inserter(all));
-  std::ranges::sort(all, std::greater(), &HostCounts::waited);
+  for (const auto& source : sources_) all = merged(all, source->hosts());
   return all;
 }
 

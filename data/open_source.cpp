@@ -89,7 +89,7 @@ MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest>
   };
 }
 
-std::string packing_of(const DataConfig& data) {
+std::string image_packing(const DataConfig& data) {
   const auto lists = is_mix(data.list) ? read_mix(data.list).lists : std::vector<std::string>{data.list};
   std::string packing;
   bool is_packed = false;
@@ -105,12 +105,11 @@ MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> m
                        std::function<void(const std::string& sentence)> failed) {
   if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
   MakeSource bytes = web_source(data);
-  if (is_mix(data.list)) bytes = open_mix(read_mix(data.list).lists, *manifest, bytes, data);
-  if (data.cache.empty()) return bytes;
-
-  const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
-  return kept_in(std::make_shared<Store>(data.cache, identity), std::move(manifest), data, std::move(bytes),
-                 std::move(failed));
+  if (!data.cache.empty()) {
+    const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
+    bytes = kept_in(std::make_shared<Store>(data.cache, identity), manifest, data, std::move(bytes), std::move(failed));
+  }
+  return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, bytes, data) : bytes;
 }
 
 }  // namespace atelier

@@ -28,7 +28,7 @@ MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest>
                    MakeSource bytes, std::function<void(const std::string& sentence)> failed);
 
 /// What became of the pictures in the stores that `data.list` is or mixes (StoreIdentity::packing); empty: nothing.
-std::string packing_of(const DataConfig& data);
+std::string image_packing(const DataConfig& data);
 
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the

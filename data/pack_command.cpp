@@ -11,6 +11,7 @@
 #include "data/meter.h"
 #include "data/mix.h"
 #include "data/open_source.h"
+#include "data/progress.h"
 #include "data/shrinking_source.h"
 #include "data/store.h"
 #include "data/stream.h"
@@ -65,7 +66,9 @@ int run_pack(const Invocation& invocation, const Config& given) {
   if (is_mix(config.data.list))
     throw std::invalid_argument(fmt::format(
         "{} is a mix; pack its lists one by one, and name the stores in the mix instead", config.data.list));
-  const auto ledger = file_flag(invocation, "ledger"), report = file_flag(invocation, "report");
+  const auto ledger = file_flag(invocation, "ledger", config.data);
+  const auto report = file_flag(invocation, "report", config.data);
+  if (ledger && ledger == report) throw std::invalid_argument("--ledger and --report need a file each");
   const Shrinking shrinking = shrinking_of(invocation);
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, *manifest, shrinking);
@@ -77,6 +80,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const RowSet rows = plan.rows;
 
   bool complete = false;
+  std::string failures;
   // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
   const auto failure = std::make_shared<std::string>();
   {
@@ -99,12 +103,14 @@ int run_pack(const Invocation& invocation, const Config& given) {
       throw;
     }
     write_ledger();
+    failures = failures_text(stream.report());
   }
   if (!failure->empty()) throw std::runtime_error(*failure);
   uint64_t held = 0;
   for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
-  fmt::print(stderr, "{} holds {} of {} images in {}{}\n", folder.string(), held, rows.size(),
-             count_of(Store(folder).shards(), "shard"), complete ? "" : "; the same command goes on from here");
+  Console().say(fmt::format("{} holds {} of {} images in {}; failures: {}{}", folder.string(), held, rows.size(),
+                            count_of(Store(folder).shards(), "shard"), failures,
+                            complete ? "" : "; the same command goes on from here"));
   return complete ? kGood : kInterrupted;
 }
 

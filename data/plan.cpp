@@ -66,6 +66,7 @@ void balance_labels(StreamPlan& plan) {
   std::vector<Stratum> strata;
   for (size_t list = 0; list < plan.strata.size(); ++list) {
     std::vector<Stratum> labels = labels_of(plan.strata[list], *plan.manifest);
+    if (labels.empty()) labels.push_back(plan.strata[list]);  // StratifiedOrder names it if it has a weight
     for (size_t i = 0; i < weightings.size(); ++i)
       weightings[i].weights.insert(weightings[i].weights.end(), labels.size(),
                                    plan.weightings[i].weights[list] / static_cast<double>(labels.size()));

@@ -24,9 +24,8 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 }  // namespace
 
 int run_probe(const Invocation& invocation, const Config& config) {
-  if (std::filesystem::is_directory(config.data.list))
-    throw std::invalid_argument(
-        fmt::format("{} is a store, whose images are here already; probe takes a list", config.data.list));
+  if (const auto store = store_in(config.data.list))
+    throw std::invalid_argument(fmt::format("{} is a store, whose images are here already; probe takes lists", *store));
   const uint64_t sample = number_flag(invocation, "sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
   const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());

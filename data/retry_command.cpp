@@ -31,12 +31,12 @@ std::string progress_line(const RetryReport& report) {
 }  // namespace
 
 int run_retry(const Invocation& invocation, const Config& config) {
-  const auto out = file_flag(invocation, "out");
+  const auto out = file_flag(invocation, "out", config.data);
   if (out) check_out(*out);
   const Verdicts ledger = read_ledger(invocation.positional.at(1));
-  if (fs::is_directory(config.data.list))
+  if (const auto store = store_in(config.data.list))
     throw std::invalid_argument(
-        fmt::format("{} is a store; retry asks the network, so name the list that was packed", config.data.list));
+        fmt::format("{} is a store; retry asks the network, so name the list that was packed", *store));
   if (config.data.list.empty() && !config.data.cache.empty())
     throw std::invalid_argument("a cache belongs to a list; name it: atelier-data retry LEDGER LIST --cache DIR");
   const auto manifest = config.data.list.empty() ? nullptr : open_list(config.data, invocation.stop);

@@ -30,7 +30,8 @@ json identity_of(const Config& config, const StreamPlan& plan, uint64_t position
                    {"stream_version", kStreamVersion}};
   for (const char* key : {"data.where", "data.shuffle", "data.balance", "data.held_out"})
     identity[key] = setting_text(config, key);
-  identity["packing"] = packing_of(config.data);
+  identity["augmented"] = plan.augment;  // held-out rows are not
+  identity["packing"] = image_packing(config.data);
   for (const Weighting& weighting : plan.weightings)
     if (weighting.position == 0 || weighting.position < position)
       identity[kWeights].push_back({{"position", weighting.position}, {"weights", weighting.weights}});

@@ -92,6 +92,9 @@ class File {
  private:
   template <class Open>
   File(const std::filesystem::path& path, const char* what, Open&& open_file) : complaint_(what + path.string()) {
+    // A file that could not be written is given up. HDF5's own handler at the end of the program would try once more.
+    static const bool at_exit = H5dont_atexit() >= 0;
+    static_cast<void>(at_exit);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);  // errors are told by what is thrown, not printed
     errno = 0;
     file_ = check(open_file());

@@ -82,8 +82,14 @@ Index read_index(const fs::path& folder) {
     throw;
   } catch (const std::exception&) {
     throw std::invalid_argument(fmt::format(
-        "{} is not what this version of Atelier writes; remove the folder and fill it again", file.string()));
+        "{} is not what this version of Atelier writes; if it is a store of another version, fill a new folder",
+        file.string()));
   }
+}
+
+bool has_index(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "index.json", ignored);
 }
 
 FileLock lock_of(const fs::path& folder) {
@@ -184,7 +190,7 @@ void Store::State::finish_last_shard() const {
 
 bool Store::is_store(const fs::path& folder) {
   std::error_code ignored;
-  return fs::exists(folder / "index.json", ignored);
+  return has_index(folder) && fs::exists(folder / "places", ignored);
 }
 
 Store::Store(const fs::path& folder) : state_(std::make_unique<State>(folder)) {
@@ -200,10 +206,10 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
     throw std::invalid_argument(
         fmt::format("cannot make the folder {} ({}); name another", folder.string(), error.message()));
   const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
-  if (is_foreign && !is_store(folder))
+  if (is_foreign && !has_index(folder))
     throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
   const FileLock lock = lock_of(folder);
-  if (!is_store(folder)) publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
+  if (!has_index(folder)) publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
   state_->index = read_index(folder);
   const StoreIdentity& held = state_->index.identity;
   if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
@@ -315,11 +321,18 @@ StoreCheck Store::check(const std::function<void(double)>& progress) const {
     try {
       if (sha256_file(file) != facts.sha256)
         damage(fmt::format("{} is not as it was sealed: its SHA-256 is another", file.string()));
+      else if (const auto items = read_items(file);
+               !std::ranges::all_of(items, [&](const Item& item) { return state_->place_of(item).has_value(); }))
+        damage(fmt::format("{} holds images that {} does not lead to; pack the list again", file.string(),
+                           (state_->folder / "places").string()));
     } catch (const std::exception& error) {
       damage(error.what());
     }
   }
-  const uint64_t places = fs::file_size(state_->folder / "places") / sizeof(uint64_t);
+  const uint64_t bytes = fs::file_size(state_->folder / "places"), places = bytes / sizeof(uint64_t);
+  if (bytes % sizeof(uint64_t) != 0 || places > 2 * state_->rows)
+    damage(fmt::format("{} has {} bytes, which no {} rows have", (state_->folder / "places").string(), bytes,
+                       state_->rows));
   for (uint64_t place = 0; place < places; ++place) {
     const Item item{place % state_->rows, place >= state_->rows};
     if (place % 256 == 0) tell(place, places, 0.5);
@@ -331,6 +344,10 @@ StoreCheck Store::check(const std::function<void(double)>& progress) const {
       found.rows += !item.condition;
     }
   }
+  if (const std::string& list = index.identity.list;
+      !list.empty() &&
+      (!fs::exists(state_->folder / list) || sha256_file(state_->folder / list) != index.identity.list_sha256))
+    damage(fmt::format("{} is not the list that was packed", (state_->folder / list).string()));
   if (progress) progress(1);
   return found;
 }

@@ -47,14 +47,12 @@ class StoredSource::Work {
 
   SourceCounts counts() const {
     SourceCounts counts = other_ ? other_->counts() : SourceCounts();
-    counts.stored = stored_;
+    counts.stored += stored_;
     return counts;
   }
   std::vector<HostCounts> hosts() const {
-    std::vector<HostCounts> hosts = other_ ? other_->hosts() : std::vector<HostCounts>();
-    std::ranges::move(reads_.most_waited_for(SteadyClock::now()), std::back_inserter(hosts));
-    std::ranges::stable_sort(hosts, std::greater(), &HostCounts::waited);
-    return hosts;
+    const auto reads = reads_.most_waited_for(SteadyClock::now());
+    return other_ ? merged(other_->hosts(), reads) : reads;
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
 #include <stdexcept>
 
@@ -44,8 +45,10 @@ StratifiedOrder::StratifiedOrder(const Order& order, std::vector<Stratum> strata
     if (is_over) continue;
     const auto parts = i < weights.size() ? parts_of(weights[i], strata_) : std::vector<uint64_t>(strata_.size(), 1);
     const uint64_t begin = i < weights.size() ? std::max(weights[i].position, origin) : origin;
-    if (!legs_.empty())
-      for (size_t s = 0; s < before.size(); ++s) before[s] += legs_.back().turns.count(s, begin - legs_.back().begin);
+    if (!legs_.empty()) {
+      const std::vector<uint64_t> turns = legs_.back().turns.counts(begin - legs_.back().begin);
+      std::ranges::transform(before, turns, before.begin(), std::plus());
+    }
     legs_.push_back({begin, Apportionment(parts), before});
   }
 }

@@ -146,7 +146,7 @@ class Indexing {
     if (tar.bytes == 0) throw std::invalid_argument("the server does not say how long it is; fetch it to a local file");
     TarReader reader(tar.bytes, kRemoteWindow, [&](const ByteRange& range) {
       RangeFetcher::Part part = fetcher_->fetch(url, range);
-      if (part.whole.bytes == tar.bytes) return std::move(part.bytes);
+      if (part.whole == tar) return std::move(part.bytes);
       throw std::runtime_error("it changes while it is read; wait until it is written");
     });
     std::vector<fs::path> places;

@@ -78,9 +78,9 @@ void unpack_zstd(std::string_view packed, const Take& take) {
     const size_t left = ZSTD_decompressStream(context.get(), &out, &in);
     if (ZSTD_isError(left) != 0) throw damaged("zstd", in.pos, ZSTD_getErrorName(left));
     take({piece.data(), out.pos}, static_cast<double>(in.pos) / static_cast<double>(packed.size()));
-    if (in.pos < in.size || out.pos == out.size) continue;
-    if (left != 0) throw cut_short("zstd");
-    return;
+    if (in.pos < in.size) continue;
+    if (left == 0) return;
+    if (out.pos < out.size) throw cut_short("zstd");
   }
 }
 

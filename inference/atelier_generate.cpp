@@ -113,7 +113,7 @@ int generate(const Invocation& invocation) {
   const GenerateConfig& config = invocation.config().generate;
   std::vector<std::string> warnings;
   Engine engine(config, warnings);
-  for (const std::string& warning : warnings) fmt::print(stderr, "warning: {}\n", warning);
+  for (const std::string& warning : warnings) std::fputs(fmt::format("warning: {}\n", warning).c_str(), stderr);
   const std::vector<Prepared> prepared = prepare(invocation, engine.spec());
   check_outputs(config);
 

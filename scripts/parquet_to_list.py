@@ -18,6 +18,7 @@ import contextlib
 import difflib
 import gzip
 import json
+import math
 import os
 import re
 import sys
@@ -88,9 +89,14 @@ def lines_of(files, options):
                     yield line_of(dict(zip(columns, values)), chosen)
 
 
+def is_missing(value):
+    """NaN and infinities, which JSON does not have."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
 def line_of(row, chosen):
     row = {name: text_of(value, name, chosen[name]) if name in FIELDS else value
-           for name, value in row.items() if value is not None}
+           for name, value in row.items() if value is not None and not is_missing(value)}
     url = row.get("url", "").strip()
     if not url or re.search(r"[\x00-\x1f\x7f]", url):
         return None

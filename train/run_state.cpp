@@ -20,7 +20,7 @@ using nlohmann::json;
 constexpr const char* kList = "the list's SHA-256";
 constexpr const char* kWeights = "the mix's weights";
 
-/// Settings that decide which sample stands at a position; the model's own are in its spec.
+/// Settings that decide which sample stands at a position, and how it is cut; the model's own are in its spec.
 constexpr std::array kOrderSettings = {"data.where",    "data.shuffle", "data.balance",
                                        "data.held_out", "data.fit",     "data.resample"};
 
@@ -125,7 +125,7 @@ json identity_of(const Config& config, const Manifest& manifest) {
                    {"the stream's version", kStreamVersion},
                    {kList, manifest.sha256()}};
   for (const char* key : kOrderSettings) identity[key] = setting_text(config, key);
-  identity["the packing of its images"] = packing_of(config.data);
+  identity["the packing of its images"] = image_packing(config.data);
   if (is_mix(config.data.list))
     for (const Weighting& change : read_mix(config.data.list).weightings)
       identity[kWeights].push_back({{"position", change.position}, {"weights", change.weights}});

@@ -69,12 +69,12 @@ TEST(Apportionment, CountsTurnsWithoutWalkingThere) {
   const Apportionment turns(parts);
   std::vector<uint64_t> had(parts.size());
   for (uint64_t position = 0; position < 40; ++position) {
-    for (size_t i = 0; i < parts.size(); ++i) EXPECT_EQ(turns.count(i, position), had[i]);
+    EXPECT_EQ(turns.counts(position), had);
     ++had[turns.at(position).stratum];
   }
   const uint64_t far = uint64_t{13} << 50;
-  EXPECT_EQ(turns.count(0, far), uint64_t{7} << 50);
-  EXPECT_EQ(turns.at(far).rank, turns.count(turns.at(far).stratum, far));
+  EXPECT_EQ(turns.counts(far).at(0), uint64_t{7} << 50);
+  EXPECT_EQ(turns.at(far).rank, turns.counts(far).at(turns.at(far).stratum));
 }
 
 }  // namespace

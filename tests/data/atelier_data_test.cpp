@@ -9,6 +9,7 @@
 #include <set>
 #include <signal.h>
 #include <sstream>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -353,6 +354,30 @@ TEST_F(AtelierDataTest, ACheckpointsLedgerIsNotOverwritten) {
   EXPECT_EQ(run("retry " + ledger).code, 0);
   EXPECT_EQ(run("retry " + ledger + " --out " + ledger).code, 2);
   EXPECT_THAT(read_file(errors()), HasSubstr("a checkpoint's files are sealed"));
+}
+
+TEST_F(AtelierDataTest, WritesOverNothingThatItReadsAndNoDevice) {
+  const std::string text = read_file(folder_ / "list.jsonl"), fifo = (folder_ / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  for (const std::string& arguments :
+       {"stream " + list() + " --ledger " + list(), "stream " + list() + " --report " + list(),
+        "stream " + list() + " --ledger " + fifo,
+        "pack " + list() + " " + (folder_ / "st").string() + " --report " + list(),
+        "stream " + list() + " --ledger " + (folder_ / "a").string() + " --report " + (folder_ / "a").string()}) {
+    EXPECT_EQ(run(arguments).code, 2) << arguments;
+  }
+  EXPECT_EQ(read_file(folder_ / "list.jsonl"), text);
+  EXPECT_TRUE(std::filesystem::is_fifo(fifo));
+}
+
+TEST_F(AtelierDataTest, ClosedAndFullStandardStreamsHarmNothing) {
+  const std::string store = (folder_ / "store").string();
+  EXPECT_EQ(run("pack " + list() + " " + store + " >&- 2>&- #").code, 0);
+  EXPECT_EQ(run("verify " + store).code, 0);
+  EXPECT_THAT(read_file(errors()), HasSubstr("40 of 41 rows have their image; 0 damages"));
+  EXPECT_EQ(run("stream " + list() + " 2> /dev/full").code, 0);
+  EXPECT_EQ(run("labels nope 2> /dev/full").code, 2);
+  EXPECT_EQ(run("labels " + list() + " >&-").code, 1);
 }
 
 TEST_F(AtelierDataTest, MistakesAreOneSentenceAndExitCodeTwo) {

@@ -22,6 +22,7 @@ std::string complaint(const std::string& pattern) {
 TEST(Braces, ExpandAsAShellDoes) {
   EXPECT_THAT(expand_braces("s/{000..003}.tar"), ElementsAre("s/000.tar", "s/001.tar", "s/002.tar", "s/003.tar"));
   EXPECT_THAT(expand_braces("{8..11}"), ElementsAre("8", "9", "10", "11"));
+  EXPECT_THAT(expand_braces("{18446744073709551615..18446744073709551615}"), ElementsAre("18446744073709551615"));
   EXPECT_THAT(expand_braces("{098..101}"), ElementsAre("098", "099", "100", "101"));
   EXPECT_THAT(expand_braces("{0..1}"), ElementsAre("0", "1"));
   EXPECT_THAT(expand_braces("http://h/{a,b,}-{7..8}.tar?k=1"),

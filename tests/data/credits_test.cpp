@@ -82,9 +82,10 @@ TEST(Credits, LicencesAreKnownByTheirManyNames) {
                               "Creative Commons Attribution 3.0", "https://creativecommons.org/licenses/by-sa/4.0/"})
     EXPECT_EQ(demand_of(licence), Demand::kAttribution) << licence;
   for (const char* licence : {"CC0", "CC0-1.0", "cc0 1.0", "Public Domain", "public domain mark", "PDM", "CC-PDDC",
-                              "https://creativecommons.org/publicdomain/zero/1.0/"})
+                              "Unlicense", "https://creativecommons.org/publicdomain/zero/1.0/"})
     EXPECT_EQ(demand_of(licence), Demand::kNone) << licence;
-  for (const char* licence : {"", "MIT", "all rights reserved", "standby", "bye", "GPL-3.0"})
+  for (const char* licence :
+       {"", "MIT", "all rights reserved", "standby", "bye", "GPL-3.0", "UNLICENSED", "not public domain"})
     EXPECT_EQ(demand_of(licence), Demand::kUnknown) << licence;
   EXPECT_EQ(licence_url("cc by-nc-sa 2.5"), "https://creativecommons.org/licenses/by-nc-sa/2.5/");
   EXPECT_EQ(licence_url("CC-BY-9.0"), "");

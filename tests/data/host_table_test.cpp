@@ -41,6 +41,17 @@ TEST(HostTable, TheOneThatWasWaitedForMostComesFirst) {
   EXPECT_EQ(hosts[1].host, "h49");
 }
 
+TEST(HostTable, SeveralSourcesTellAsOneWould) {
+  const auto all = merged({{.host = "a:80", .images = 1, .waited = 5}, {.host = "b:80", .images = 2, .waited = 4}},
+                          {{.host = "b:80", .images = 3, .bytes = 9, .waited = 2}, {.host = "c:80", .waited = 1}});
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].host, "b:80");
+  EXPECT_EQ(all[0].images, 5u);
+  EXPECT_EQ(all[0].bytes, 9u);
+  EXPECT_EQ(all[0].waited, 6);
+  EXPECT_EQ(all[1].host, "a:80");
+}
+
 TEST(HostTable, AMillionHostsShareOneRow) {
   HostTable table;
   for (int host = 0; host < 3000; ++host) {

@@ -166,6 +166,23 @@ TEST_F(MixTest, BalanceDividesTheWeightOfEachListOfAMix) {
   EXPECT_EQ(labels_of(read(web, 10)), (std::map<std::string, int>{{"sofa", 40}, {"bed", 20}, {"lamp", 20}}));
 }
 
+TEST_F(MixTest, AListWithoutRowsToDrawFromIsNamed) {
+  write("one.csv", "url,label,group\n" + url(1) + ",bed,g\n" + url(2) + ",bed,g\n");
+  config_.data.held_out = 0.5;
+  for (const Balance balance : {Balance::kNone, Balance::kLabel}) {
+    config_.data.balance = balance;
+    use_mix("1 sofas.jsonl\n1 one.csv\n");
+    const RowSet held_out = manifest_->split(0.5, true);
+    const bool is_on_the_other_side = held_out.at(held_out.size() - 1) < 40;
+    try {
+      plan_stream(config_, manifest_, is_on_the_other_side);
+      FAIL() << "the group of one.csv is on the other side";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr("one.csv has no rows to draw from"));
+    }
+  }
+}
+
 TEST_F(MixTest, StoresAndListsGoTogetherThroughACacheToo) {
   for (uint64_t row = 0; row < 40; ++row) write(std::to_string(row) + ".png", text(picture(row)));
   std::string list;
@@ -194,6 +211,8 @@ TEST_F(MixTest, StoresAndListsGoTogetherThroughACacheToo) {
   EXPECT_EQ(read(web, 10), expected);
   config_.data.cache = (folder_ / "cache").string();
   EXPECT_EQ(samples(), expected);
+  EXPECT_TRUE(Store(folder_ / "cache").has({.row = 5}));
+  EXPECT_FALSE(Store(folder_ / "cache").has({.row = 45})) << "what a store of the mix has is on disk already";
   std::filesystem::remove(folder_ / "0.png");
   EXPECT_EQ(samples(), expected);
 }

@@ -120,6 +120,16 @@ TEST_F(PackedListTest, IsTheListThatWasPacked) {
   }
 }
 
+TEST_F(PackedListTest, MayHaveAnyLength) {
+  for (const size_t bytes : {size_t{1} << 20, size_t{2} << 20, (size_t{1} << 20) + 1, (size_t{1} << 20) - 1}) {
+    std::string text = rows_of_text(200'000).substr(0, bytes);
+    text.back() = '\n';
+    ASSERT_EQ(text.size(), bytes);
+    for (const auto& [name, packed] : {std::pair{"long.txt.gz", gzip(text)}, std::pair{"long.txt.zst", zstd(text)}})
+      EXPECT_EQ(read_file(Manifest(write(name, packed)).text_file()), text) << name << " " << bytes;
+  }
+}
+
 TEST_F(PackedListTest, MembersAndFramesFollowOneAnother) {
   const std::string text = rows_of_text(50'000);
   for (const size_t member : {1'999, 70'000, 1'300'000})

@@ -90,7 +90,7 @@ TEST_F(ShrinkingTest, PacksSmallerPicturesThatStandForTheList) {
   EXPECT_FALSE(store.has({9}));
 
   config_.data.list = folder.string();
-  EXPECT_EQ(packing_of(config_.data), "jpeg 12 90");
+  EXPECT_EQ(image_packing(config_.data), "jpeg 12 90");
   manifest_ = open_list(config_.data, {});
   Stream stream(config_, plan());
   std::vector<Sample> streamed;

@@ -125,6 +125,27 @@ TEST_F(StoreTest, APlaceThatLeadsToAnotherBodyIsDamage) {
   EXPECT_THAT(store.check().damages, ::testing::ElementsAre(HasSubstr("row 7")));
 }
 
+TEST_F(StoreTest, ACheckSeesPlacesAndListsThatAreNotAsTheyWere) {
+  const std::string list = "some rows\n";
+  Store store(folder_, {.list_sha256 = sha256_hex(list), .rows = kRows, .list = "list.txt"});
+  store.add(draft_of(0, 50));
+  EXPECT_THAT(store.check().damages, ::testing::ElementsAre(HasSubstr("list.txt is not the list")));
+  store.keep_list(list);
+  EXPECT_THAT(store.check().damages, ::testing::IsEmpty());
+  fs::resize_file(folder_ / "places", 8 * 40);
+  EXPECT_THAT(Store(folder_).check().damages, ::testing::ElementsAre(HasSubstr("shard-00000.h5 holds images that")));
+  fs::resize_file(folder_ / "places", 8 * 2 * kRows + 8);
+  EXPECT_THAT(Store(folder_).check().damages, ::testing::Contains(HasSubstr("places has ")));
+}
+
+TEST_F(StoreTest, AFolderOfPicturesIsNoStoreWhateverTheirNames) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ / "index.json") << "{}";
+  EXPECT_FALSE(Store::is_store(folder_));
+  EXPECT_THROW(Store(folder_, kIdentity), std::invalid_argument);
+  EXPECT_EQ(read_file(folder_ / "index.json"), "{}");
+}
+
 TEST_F(StoreTest, FoldersOfOtherThingsAreRefused) {
   Store(folder_, kIdentity).add(draft_of(0, 5));
   StoreIdentity other = kIdentity;
