@@ -12,6 +12,7 @@
 
 #include "data/ask_all.h"
 #include "data/develop.h"
+#include "data/url.h"
 
 namespace atelier {
 namespace {
@@ -48,9 +49,9 @@ Entry entry_of(const Verdict& verdict, const Manifest& manifest) {
     throw std::invalid_argument(fmt::format("the ledger names row {} of a list that has {}; name the list it is of",
                                             verdict.entry, manifest.size()));
   Entry entry = manifest.entry(verdict.entry);
-  if (entry.url != verdict.url)
+  if (without_credentials(entry.url) != verdict.url)
     throw std::invalid_argument(fmt::format("row {} is {} in the ledger and {} in the list; name the list it is of",
-                                            verdict.entry, verdict.url, entry.url));
+                                            verdict.entry, verdict.url, without_credentials(entry.url)));
   return entry;
 }
 

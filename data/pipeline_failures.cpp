@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "data/pipeline.h"
+#include "data/url.h"
 
 // The part of the pipeline that deals with what went wrong: try again, take the next entry, or end the run.
 
@@ -25,7 +26,7 @@ void Pipeline::settle(Flight& asked) {
 }
 
 void Pipeline::retry_later(Flight& asked, Failure failure) {
-  last_failure_ = describe(failure, asked.entry.url);
+  last_failure_ = describe(failure, without_credentials(asked.entry.url));
   if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
   const auto now = SteadyClock::now();
   if (failure.not_asked) --asked.tries;
@@ -49,10 +50,10 @@ void Pipeline::retry_later(Flight& asked, Failure failure) {
 }
 
 void Pipeline::give_up(Flight& asked, Failure failure) {
-  last_failure_ = describe(failure, asked.entry.url);
+  last_failure_ = describe(failure, without_credentials(asked.entry.url));
   const Verdict verdict{.entry = asked.row,
                         .position = asked.position,
-                        .url = asked.entry.url,
+                        .url = without_credentials(asked.entry.url),
                         .fault = failure.fault,
                         .detail = std::move(failure.detail),
                         .attempts = std::max(1, asked.tries)};

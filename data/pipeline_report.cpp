@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "data/pipeline.h"
+#include "data/url.h"
 
 // What the pipeline's thread shows of itself, and what others see of that.
 
@@ -15,10 +16,10 @@ void Pipeline::publish_standing() {
   const Flight& oldest = flights_.front();
   OldestSample& shown = standing_.oldest ? *standing_.oldest : standing_.oldest.emplace();
   shown.position = oldest.position;
+  if (shown.row != oldest.row || shown.url.empty()) shown.url = without_credentials(oldest.entry.url);
   shown.row = oldest.row;
   shown.state = oldest.state;
   shown.due = oldest.due;
-  if (shown.url != oldest.entry.url) shown.url = oldest.entry.url;
 }
 
 /// What the stages do until the next event.

@@ -69,6 +69,13 @@ bool has_scheme(std::string_view url) {
          });
 }
 
+std::string without_credentials(const std::string& url) {
+  if (!has_scheme(url)) return url;
+  const size_t begin = url.find("://") + 3, end = std::min(url.find_first_of("/?#", begin), url.size());
+  const size_t at = url.substr(0, end).rfind('@');
+  return at == std::string::npos || at < begin ? url : url.substr(0, begin) + "***" + url.substr(at);
+}
+
 std::variant<Url, Failure> parse_url(const std::string& text) {
   constexpr std::string_view kRange = "#bytes=";
   const size_t mark = text.rfind(kRange);

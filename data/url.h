@@ -22,6 +22,9 @@ struct Url {
 /// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
 bool has_scheme(std::string_view url);
 
+/// `url` for logs and ledgers: with *** for a user and a password in it, which parse_url refuses.
+std::string without_credentials(const std::string& url);
+
 /// Reads http://, https://, file:// (percent-encoded; no host, or localhost) or, where there is no "://", a path; each
 /// may end in `#bytes=FIRST-LAST`, two decimal numbers, for a part of the file. Other fragments of URLs are dropped.
 /// Credentials are refused: a list is passed around, and what is in it ends in logs. The failure is always kBadUrl.

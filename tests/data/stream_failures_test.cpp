@@ -109,6 +109,14 @@ TEST_F(StreamFailures, AServerThatAsksForMorePatienceThanTheDeadlineGetsAVerdict
   EXPECT_TRUE(stream.state().verdicts.has(9));
 }
 
+TEST_F(StreamFailures, ALedgerAndASentenceNameNoPassword) {
+  use_list("{\"url\":\"http://bob:hunter2@fake/1.png\"}\n");
+  FakeWeb web([](const std::string&, int) { return not_found(); });
+  const auto [sentence, samples] = read_to_the_end(web);
+  EXPECT_THAT(sentence, HasSubstr("http://***@fake/1.png"));
+  EXPECT_THAT(sentence, ::testing::Not(HasSubstr("hunter2")));
+}
+
 TEST_F(StreamFailures, AnEntryWithAVerdictIsNotAskedForAgain) {
   FakeWeb web([](const std::string& address, int) { return found(address); });
   StreamPlan judged = plan();

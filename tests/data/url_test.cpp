@@ -34,6 +34,13 @@ TEST(Url, TakesFileUrlsAndPathsAsLocalFiles) {
   EXPECT_EQ(good("images/a.png").target, "images/a.png");
 }
 
+TEST(Url, ShowsNoCredentials) {
+  EXPECT_EQ(without_credentials("http://bob:secret@h:81/a.png?x=y@z"), "http://***@h:81/a.png?x=y@z");
+  EXPECT_EQ(without_credentials("https://a@b@h"), "https://***@h");
+  for (const char* url : {"http://h/a@b.png", "https://h?u=a@b", "/files/a@b.png", "file:///a@b", "http://h"})
+    EXPECT_EQ(without_credentials(url), url);
+}
+
 TEST(Url, NamesAPartOfAFile) {
   EXPECT_EQ(good("/d/0.tar#bytes=512-1023").range, (ByteRange{512, 1023}));
   EXPECT_EQ(good("/d/0.tar#bytes=512-1023").target, "/d/0.tar");
