@@ -1,7 +1,9 @@
 // Folders and tars as lists: what open_list makes of them, keeps, notices and refuses.
 
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <fmt/format.h>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -322,13 +324,15 @@ TEST_F(TarListTest, OnAServerIsReadInPartsAndLookedAtAgainByOneBlock) {
 }
 
 TEST_F(TarListTest, OnAServerThatHasChangedIsReadAgain) {
-  std::string tar = tar_of({"bed"}), tag = "\"1\"";
-  LoopbackServer server(
-      [&](const HttpRequest& request, HttpReply& reply) { reply.send_file(request, tar, {"ETag: " + tag}); });
+  const std::string tars[] = {tar_of({"bed"}), tar_of({"rug"})};
+  std::atomic<size_t> tar = 0, tag = 1;
+  LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
+    reply.send_file(request, tars[tar], {fmt::format("ETag: \"{}\"", tag.load())});
+  });
   EXPECT_THAT(open(server.url("/0.tar"))->labels(), ElementsAre("bed"));
-  tar = tar_of({"rug"});
+  tar = 1;
   EXPECT_THAT(open(server.url("/0.tar"))->labels(), ElementsAre("bed")) << "the server says it is the same";
-  tag = "\"2\"";
+  tag = 2;
   EXPECT_THAT(open(server.url("/0.tar"))->labels(), ElementsAre("rug"));
 }
 
