@@ -20,12 +20,6 @@ namespace {
 constexpr size_t kMostWaiting = 100'000;  // for another try; when there are more, no new ones are asked
 constexpr auto kTick = std::chrono::milliseconds(100);
 
-/// A question that has not been settled.
-struct Open {
-  int tries = 0;
-  SteadyClock::time_point first_failure;
-};
-
 class Round {
  public:
   Round(const MakeSource& make_source, uint64_t count, const Patience& patience,
@@ -57,7 +51,7 @@ class Round {
   }
 
   void submit(uint64_t number) {
-    ++open_[number].tries;
+    ++open_[number].count;
     ++asked_;
     Request request = request_of_(number);
     request.ticket = number;
@@ -74,29 +68,25 @@ class Round {
     if (const auto* end = std::get_if<std::exception_ptr>(&answer.body)) std::rethrow_exception(*end);
     --asked_;
     const uint64_t number = answer.ticket;
-    Open& open = open_.at(number);
+    Tries& open = open_.at(number);
     if (const auto* failure = std::get_if<Failure>(&answer.body)) {
       if (const auto wait = wait_after(*failure, number, open)) {
         waiting_.emplace(SteadyClock::now() + to_clock(*wait), number);
         return;
       }
     }
-    const int tries = std::max(1, open.tries);
+    const int tries = std::max(1, open.count);
     open_.erase(number);
     take_({std::move(answer), tries});
   }
 
   /// Seconds until another try; nothing: this was the last one. The deadline counts as in the stream.
-  std::optional<double> wait_after(const Failure& failure, uint64_t number, Open& open) const {
+  std::optional<double> wait_after(const Failure& failure, uint64_t number, Tries& tries) const {
     if (!failure.transient) return std::nullopt;
     const auto now = SteadyClock::now();
-    if (failure.not_asked) --open.tries;
-    if (open.tries == 1 && !failure.not_asked) open.first_failure = now;
-    auto since = now - to_clock(failure.host_down);
-    if (open.tries > 0) since = std::min(since, open.first_failure);
-    const double left = patience_.deadline - Seconds(now - since).count();
-    if (left <= 0 || (!failure.not_asked && failure.retry_after > left)) return std::nullopt;
-    return std::min(left, retry_delay(patience_.seed, number, open.tries, failure.retry_after));
+    const double left = patience_.deadline - Seconds(now - tries.note(failure, now)).count();
+    if (is_overdue(failure, left)) return std::nullopt;
+    return std::min(left, retry_delay(patience_.seed, number, tries.count, failure.retry_after));
   }
 
   const uint64_t count_;
@@ -105,7 +95,7 @@ class Round {
   const std::function<void(Outcome)>& take_;
   uint64_t next_ = 0;
   size_t asked_ = 0;
-  std::unordered_map<uint64_t, Open> open_;
+  std::unordered_map<uint64_t, Tries> open_;  // questions that have not been settled
   std::set<std::pair<SteadyClock::time_point, uint64_t>> waiting_;
   Channel<Answer> inbox_{std::numeric_limits<size_t>::max()};
   const std::unique_ptr<Source> source_;  // last, so that its threads are gone before the inbox is

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include "configs/console.h"
 #include "configs/nearest.h"
 #include "configs/program.h"
+#include "data/ascii.h"
 #include "data/bench.h"
 #include "data/command.h"
 #include "data/manifest.h"
@@ -242,9 +242,8 @@ int run(const Invocation& invocation) {
   const size_t list_at = command.takes == "LEDGER" ? 2 : 1;
   if (given.size() > list_at) config.data.list = given[list_at];
   if (list_at == 1 ? config.data.list.empty() : given.size() < 2) {
-    std::string what(command.takes);
-    std::transform(what.begin(), what.end(), what.begin(), [](unsigned char letter) { return std::tolower(letter); });
-    throw std::invalid_argument(fmt::format("no {}; name one: atelier-data {} {}", what, given[0], command.takes));
+    throw std::invalid_argument(
+        fmt::format("no {}; name one: atelier-data {} {}", lower_case(command.takes), given[0], command.takes));
   }
   const size_t most = command.also.empty() ? 2 : 3;
   if (given.size() > most)

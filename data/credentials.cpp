@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "data/ascii.h"
 #include "images/encode.h"
 
 namespace atelier {
@@ -22,18 +23,6 @@ namespace {
 
 constexpr size_t kMaxFileBytes = 1 << 20;
 constexpr size_t kMaxHeaderBytes = 16'384;
-constexpr std::string_view kBlanks = " \t\r\n";
-
-std::string_view trim(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return std::tolower(c); });
-  return result;
-}
 
 std::string read_secret(const std::string& file) {
   struct stat status {};
@@ -68,7 +57,7 @@ class HeadersReader {
   void read(std::string_view text) {
     while (!text.empty()) {
       const size_t end = std::min(text.find('\n'), text.size());
-      const std::string_view line = trim(text.substr(0, end));
+      const std::string_view line = trimmed(text.substr(0, end));
       text.remove_prefix(std::min(end + 1, text.size()));
       ++number_;
       if (line.empty() || line.starts_with('#')) continue;
@@ -83,7 +72,7 @@ class HeadersReader {
 
   void begin_section(std::string_view line) {
     if (!line.ends_with(']')) refuse("a section is written [https://host] or [https://host:port]");
-    std::string origin(trim(line.substr(1, line.size() - 2)));
+    std::string origin(trimmed(line.substr(1, line.size() - 2)));
     if (!has_scheme(origin)) origin = "https://" + origin;
     const auto parsed = parse_url(origin);
     const Url* url = std::get_if<Url>(&parsed);
@@ -100,10 +89,10 @@ class HeadersReader {
     const std::string_view name = line.substr(0, colon);
     if (colon == line.size() || name.empty() || !std::all_of(name.begin(), name.end(), is_name_letter))
       refuse("a header is written Name: value");
-    if (std::find(kOurs.begin(), kOurs.end(), lower(name)) != kOurs.end())
+    if (std::find(kOurs.begin(), kOurs.end(), lower_case(name)) != kOurs.end())
       refuse("this header is not for files to set");
     if (section_ == nullptr) refuse("a header without a server; begin with a section such as [https://host]");
-    const std::string value = expand(trim(line.substr(colon + 1)));
+    const std::string value = expand(trimmed(line.substr(colon + 1)));
     const auto is_control = [](unsigned char c) { return c < ' ' || c == 0x7f; };
     if (value.empty() || value.size() > kMaxHeaderBytes || std::any_of(value.begin(), value.end(), is_control))
       refuse("the header's value is empty, too long, or holds control characters");
@@ -174,7 +163,7 @@ void Credentials::read_netrc(const std::string& file) {
   std::map<std::string, std::string> entry;
   const auto keep = [&] {
     if (!entry["machine"].empty() && !entry["password"].empty())
-      by_name_.emplace(lower(entry["machine"]), Lines{basic_authorization(entry["login"], entry["password"])});
+      by_name_.emplace(lower_case(entry["machine"]), Lines{basic_authorization(entry["login"], entry["password"])});
     entry.clear();
   };
   while (const auto word = take_word(text)) {

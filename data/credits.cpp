@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "data/ascii.h"
 #include "data/fault_counts.h"
 #include "data/row_ranges.h"
 
@@ -84,9 +85,7 @@ std::string licence_url(std::string_view licence) {
   for (const std::string_view kind : kKinds) {
     for (const std::string_view version : kVersions) {
       if (canonical(licence) != fmt::format("CC-{}-{}", kind, version)) continue;
-      std::string path(kind);
-      std::transform(path.begin(), path.end(), path.begin(), [](unsigned char letter) { return std::tolower(letter); });
-      return fmt::format("https://creativecommons.org/licenses/{}/{}/", path, version);
+      return fmt::format("https://creativecommons.org/licenses/{}/{}/", lower_case(kind), version);
     }
   }
   return {};

@@ -35,13 +35,11 @@ struct Flight {
   uint64_t row = 0;
   Entry entry;
 
-  int tries = 0;                      ///< of this entry
+  Tries tries;                        ///< of this entry
   SteadyClock::time_point first_try;  ///< of this entry
   SteadyClock::time_point asked;      ///< the newest try
-  SteadyClock::time_point
-      first_failure;            ///< of this entry: the deadline counts from here, as a first try may queue for long
-  SteadyClock::time_point due;  ///< of the next try, while it waits for that
-  bool probes = false;          ///< overdue, and perhaps nobody can be reached: ask for another entry as well
+  SteadyClock::time_point due;        ///< of the next try, while it waits for that
+  bool probes = false;                ///< overdue, and perhaps nobody can be reached: ask for another entry as well
   std::array<std::optional<std::vector<std::byte>>, 2> bodies;  ///< image and condition
   int pending = 0;                                              ///< answers to come
   std::optional<Failure> failure;                               ///< the worst of this try

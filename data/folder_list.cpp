@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "data/ascii.h"
 #include "data/utf8.h"
 
 namespace atelier {
@@ -19,9 +19,7 @@ namespace {
 
 bool is_image(const fs::path& path) {
   constexpr std::array<std::string_view, 4> kImages = {".jpg", ".jpeg", ".png", ".webp"};
-  std::string extension = path.extension().string();
-  for (char& letter : extension) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return std::find(kImages.begin(), kImages.end(), extension) != kImages.end();
+  return std::ranges::find(kImages, lower_case(path.extension().string())) != kImages.end();
 }
 
 /// Relative to the folder, sorted.

@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "data/ascii.h"
+
 namespace atelier {
 namespace {
 
@@ -52,11 +54,8 @@ void set(Entry& entry, Field field, std::string&& value) {
   }
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r";
-  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
-}
+/// Line ends stay: in a quoted field they are text.
+std::string_view trim(std::string_view text) { return trimmed(text, " \t\r"); }
 
 bool read_url_line(std::string_view line, Entry& entry) {
   line = trim(line);

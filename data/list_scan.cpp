@@ -8,19 +8,13 @@
 #include <unordered_map>
 
 #include "base/random.h"
+#include "data/ascii.h"
 #include "data/utf8.h"
 
 namespace atelier {
 namespace {
 
 constexpr size_t kStretchBytes = size_t{8} << 20;
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): names a group by a number on every machine.
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  return hash;
-}
 
 uint32_t place_of_group(const Entry& entry) {
   const uint64_t name = hash_of(entry.group.empty() ? entry.url : entry.group);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "base/files.h"
+#include "data/ascii.h"
 #include "data/url.h"
 
 namespace atelier {
@@ -14,14 +15,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMostBytes = 1 << 20, kMostLists = 1000;
-constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
 /// The first word of `text`, which loses it.
 std::string_view take_word(std::string_view& text) {
   const std::string_view word = text.substr(0, text.find_first_of(kBlanks));

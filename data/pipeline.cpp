@@ -153,7 +153,7 @@ void Pipeline::wake_due_flights() {
     const uint64_t index = waiting_.extract(waiting_.begin()).value().second;
     flight(index).state = Flight::State::kWanted;
     wanted_.insert(index);
-    counts_.retries += flight(index).tries > 0;
+    counts_.retries += flight(index).tries.count > 0;
   }
 }
 
@@ -196,7 +196,7 @@ void Pipeline::plan_flight() {
 
 void Pipeline::submit(Flight& wanted) {
   wanted.asked = SteadyClock::now();
-  if (wanted.tries++ == 0) wanted.first_try = wanted.asked;
+  if (wanted.tries.count++ == 0) wanted.first_try = wanted.asked;
   wanted.state = Flight::State::kFetching;
   if (recipe_.condition == Condition::kFile && !wanted.entry.condition_url) {
     ++counts_.failures.at(static_cast<size_t>(Fault::kBadUrl));
@@ -207,7 +207,7 @@ void Pipeline::submit(Flight& wanted) {
     request(wanted, Part::kCondition, *wanted.entry.condition_url, {wanted.row, true});
   }
   if (wanted.probes) {
-    const uint64_t other = chooser_.row_at(wanted.position, wanted.attempt + static_cast<uint64_t>(wanted.tries));
+    const uint64_t other = chooser_.row_at(wanted.position, wanted.attempt + static_cast<uint64_t>(wanted.tries.count));
     request(wanted, Part::kProbe, plan_.manifest->entry(other).url, {other});
   }
 }

@@ -29,15 +29,10 @@ void Pipeline::retry_later(Flight& asked, Failure failure) {
   last_failure_ = describe(failure, without_credentials(asked.entry.url));
   if (ending_) return end_at(asked.index, ending_->sentence);  // nobody waits in a run that is over
   const auto now = SteadyClock::now();
-  if (failure.not_asked) --asked.tries;
-  if (asked.tries == 1 && !failure.not_asked) asked.first_failure = now;
-  // A host that has been failing for longer than this entry was failing for this entry, too.
-  auto since = now - to_clock(failure.host_down);
-  if (asked.tries > 0) since = std::min(since, asked.first_failure);
+  const auto since = asked.tries.note(failure, now);
   const double left = settings_.sample_deadline - Seconds(now - since).count();
-  double delay = retry_delay(seed_, asked.position, asked.tries, failure.retry_after);
-  const bool asks_too_much = !failure.not_asked && failure.retry_after > left;
-  if (left <= 0 || asks_too_much) {
+  double delay = retry_delay(seed_, asked.position, asked.tries.count, failure.retry_after);
+  if (is_overdue(failure, left)) {
     // Overdue. But it is no verdict on the entry if nobody at all could be reached meanwhile.
     asked.probes = is_unreachable(failure.fault) && !reachability_.answered_since(std::min(asked.first_try, since));
     if (!asked.probes) return give_up(asked, std::move(failure));
@@ -56,7 +51,7 @@ void Pipeline::give_up(Flight& asked, Failure failure) {
                         .url = without_credentials(asked.entry.url),
                         .fault = failure.fault,
                         .detail = std::move(failure.detail),
-                        .attempts = std::max(1, asked.tries)};
+                        .attempts = std::max(1, asked.tries.count)};
   chooser_.add(verdict);
   {
     const std::lock_guard lock(report_mutex_);
@@ -70,7 +65,7 @@ void Pipeline::give_up(Flight& asked, Failure failure) {
 void Pipeline::choose(Flight& wanting, uint64_t attempt) {
   release(wanting, wanting.held);
   for (auto& body : wanting.bodies) body.reset();
-  wanting.tries = 0;
+  wanting.tries = {};
   wanting.probes = false;
   const auto choice = chooser_.choose(wanting.position, attempt);
   wanting.attempt = choice ? choice->attempt : attempt;

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "data/ascii.h"
 #include "data/ask_all.h"
 #include "data/http.h"
 #include "data/open_source.h"
@@ -22,13 +23,6 @@ constexpr uint64_t kLookBytes = 1024;
 constexpr uint64_t kMostCompared = 10'000'000;
 constexpr double kFirstStep = 0.001;  // seconds
 constexpr int kStepsPerDecade = 20;
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo).
-uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  return hash;
-}
 
 std::string host_of(const std::string& text) {
   const auto url = parse_url(text);

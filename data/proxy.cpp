@@ -7,16 +7,6 @@
 #include "data/curl_handle.h"
 
 namespace atelier {
-namespace {
-
-std::string part(CURLU* url, CURLUPart which) {
-  char* text = nullptr;
-  if (curl_url_get(url, which, &text, 0) != CURLUE_OK) return {};
-  return CurlText(text).get();
-}
-
-}  // namespace
-
 std::string parse_proxy(const std::string& text) {
   const CurlUrl url(curl_url());
   const auto refuse = [](const std::string& why) {

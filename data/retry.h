@@ -28,6 +28,26 @@ inline double retry_delay(uint64_t seed, uint64_t position, int tries, double re
   return std::max(retry_after, range * jitter);
 }
 
+/// How often one entry has been asked for, and since when it has been failing.
+struct Tries {
+  int count = 0;
+  SteadyClock::time_point first_failure;  ///< the deadline counts from here, as a first try may queue for long
+
+  /// Notes a failure. Returns since when the entry has been failing: a host that has been for longer has been failing
+  /// for this entry, too. A failure of a host that was not even asked is no try.
+  SteadyClock::time_point note(const Failure& failure, SteadyClock::time_point now) {
+    if (failure.not_asked) --count;
+    if (count == 1 && !failure.not_asked) first_failure = now;
+    const auto since = now - to_clock(failure.host_down);
+    return count > 0 ? std::min(since, first_failure) : since;
+  }
+};
+
+/// Whether there is no time for another try within the `left` seconds.
+inline bool is_overdue(const Failure& failure, double left) {
+  return left <= 0 || (!failure.not_asked && failure.retry_after > left);
+}
+
 /// Nobody was there to answer.
 inline bool is_unreachable(Fault fault) { return fault == Fault::kDns || fault == Fault::kConnect; }
 

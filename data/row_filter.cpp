@@ -4,23 +4,20 @@
 #include <fmt/format.h>
 #include <stdexcept>
 
+#include "data/ascii.h"
+
 namespace atelier {
 namespace {
 
-constexpr std::string_view kAnd = " and ";
+constexpr std::string_view kAnd = " and ", kSpace = " ";
 constexpr size_t kMostSeen = 1000;  // names; a list with more has its fields by mistake
-
-std::string_view trim(std::string_view text) {
-  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  return text.substr(0, text.find_last_not_of(' ') + 1);
-}
 
 /// The parts of `text` between separators, blanks at their ends removed.
 std::vector<std::string> split(std::string_view text, std::string_view separator) {
   std::vector<std::string> parts;
   for (;;) {
     const size_t end = text.find(separator);
-    parts.emplace_back(trim(text.substr(0, end)));
+    parts.emplace_back(trimmed(text.substr(0, end), kSpace));
     if (end == std::string_view::npos) return parts;
     text.remove_prefix(end + separator.size());
   }
@@ -37,7 +34,7 @@ RowFilter::Condition RowFilter::read_condition(std::string_view text) {
   const size_t equals = text.find('=');
   const bool negated = equals != std::string_view::npos && equals > 0 && text[equals - 1] == '!';
   const std::string_view field =
-      trim(text.substr(0, equals == std::string_view::npos ? 0 : equals - (negated ? 1 : 0)));
+      trimmed(text.substr(0, equals == std::string_view::npos ? 0 : equals - (negated ? 1 : 0)), kSpace);
   if (field.empty() || field.find_first_of(" |!<>\"") != std::string_view::npos)
     throw std::invalid_argument(fmt::format(
         "data.where: \"{}\" is no condition; write FIELD=VALUE, FIELD=VALUE|VALUE or FIELD!=VALUE, and join "

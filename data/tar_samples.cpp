@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "data/ascii.h"
 #include "data/list_rows.h"
 #include "data/utf8.h"
 
@@ -42,15 +42,7 @@ std::optional<Name> name_of(const std::string& path) {
   const size_t begin = path.rfind('/') + 1;  // 0 where there is none
   const size_t dot = path.find('.', begin);
   if (dot == std::string::npos || dot == begin) return std::nullopt;
-  Name name{.key = path.substr(0, dot), .extension = path.substr(dot + 1)};
-  for (char& letter : name.extension) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  return name;
-}
-
-std::string trimmed(const std::string& text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-  return text.substr(begin, text.find_last_not_of(kBlanks) + 1 - begin);
+  return Name{.key = path.substr(0, dot), .extension = lower_case(path.substr(dot + 1))};
 }
 
 /// The fields of a .json member that a list has too. What was written for other programs may give them other types:
@@ -78,8 +70,8 @@ class Sample {
     taken_.insert(extension);
     if (role == Role::kImage) take_range("bytes", member);
     if (role == Role::kCondition) take_range("condition", member);
-    if (role == Role::kLabel) take_text("label", trimmed(text_of(member)));
-    if (role == Role::kCaption) take_text("caption", trimmed(text_of(member)));
+    if (role == Role::kLabel) take_text("label", std::string(trimmed(text_of(member))));
+    if (role == Role::kCaption) take_text("caption", std::string(trimmed(text_of(member))));
     if (role == Role::kFields) {
       json_ = nlohmann::json::parse(text_of(member), nullptr, /*allow_exceptions=*/false);
       if (!json_.is_object()) note(member.offset, "not a JSON object");

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <fmt/format.h>
@@ -8,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "data/ascii.h"
 #include "data/transfer.h"
 
 // The part of a transfer that reads answers: what they tell, and what is wrong with them.
@@ -72,11 +72,10 @@ int64_t Transfer::whole_length() const {
 Told Transfer::told() const {
   std::string type = header("Content-Type");
   type.resize(std::min({type.find(';'), type.find(' '), type.size()}));
-  std::transform(type.begin(), type.end(), type.begin(), [](unsigned char letter) { return std::tolower(letter); });
   curl_off_t microseconds = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_TOTAL_TIME_T, &microseconds);
   return {.bytes = job_.url.range ? static_cast<int64_t>(job_.url.range->size()) : whole_length(),
-          .type = std::move(type),
+          .type = lower_case(type),
           .seconds = static_cast<double>(microseconds) / 1e6,
           .by_get = !head_};
 }

@@ -7,19 +7,13 @@
 #include <system_error>
 #include <utility>
 
+#include "data/ascii.h"
 #include "data/curl_handle.h"
 
 namespace atelier {
 namespace {
 
 Failure bad_url(std::string detail) { return {.fault = Fault::kBadUrl, .detail = std::move(detail)}; }
-
-/// One part of a parsed URL, empty when it has none.
-std::string part(CURLU* url, CURLUPart which, unsigned flags = 0) {
-  char* text = nullptr;
-  if (curl_url_get(url, which, &text, flags) != CURLUE_OK) return {};
-  return CurlText(text).get();
-}
 
 bool take_number(std::string_view& text, uint64_t& number) {
   constexpr uint64_t kEnd = uint64_t{1} << 62;
@@ -53,10 +47,9 @@ std::variant<Url, Failure> parse_whole(const std::string& text) {
     return Url{.local = true, .target = path, .host = {}};
   }
   if (scheme != "http" && scheme != "https") return bad_url("neither http, https nor file");
-  std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
-  std::transform(host.begin(), host.end(), host.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   return Url{
-      .local = false, .target = part(url.get(), CURLUPART_URL), .host = std::move(host), .secure = scheme == "https"};
+      .local = false, .target = part(url.get(), CURLUPART_URL), .host = lower_case(host), .secure = scheme == "https"};
 }
 
 }  // namespace

@@ -15,30 +15,12 @@
 #include <unistd.h>
 #include <utility>
 
+#include "tests/support/loopback_socket.h"
+
 namespace atelier::test {
 namespace {
 
 constexpr int kTick = 10;  ///< milliseconds between looks at the stop token
-
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() { ::close(descriptor_); }
-  int get() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return address;
-}
 
 bool send_all(int to, std::string_view bytes) {
   while (!bytes.empty()) {

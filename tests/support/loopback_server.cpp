@@ -30,6 +30,7 @@
 #include <utility>
 
 #include "base/free_with.h"
+#include "tests/support/loopback_socket.h"
 
 namespace atelier::test {
 namespace {
@@ -40,28 +41,6 @@ constexpr int kTick = 10;  ///< milliseconds between looks at the stop token
 
 using TlsContext = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 using TlsSession = std::unique_ptr<SSL, FreeWith<SSL_free>>;
-
-class Socket {
- public:
-  explicit Socket(int descriptor) : descriptor_(descriptor) {
-    if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "no socket for the loopback server");
-  }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() { ::close(descriptor_); }
-  int get() const { return descriptor_; }
-
- private:
-  const int descriptor_;
-};
-
-sockaddr_in loopback(int port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  address.sin_port = htons(static_cast<uint16_t>(port));
-  return address;
-}
 
 /// A TLS server whose certificate nobody has signed but itself.
 TlsContext self_signed_context() {
