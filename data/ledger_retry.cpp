@@ -147,7 +147,7 @@ RetryReport retry_ledger(const Config& config, const Verdicts& ledger, const Mak
                          const std::stop_token& stop) {
   Retry retry(config, ledger, manifest);
   const uint64_t room = config.data.memory / config.data.max_image_size;
-  const auto most = static_cast<uint64_t>(4 * config.data.connections);
+  const uint64_t most = 4 * static_cast<uint64_t>(config.data.connections);
   const Patience patience{.seed = config.data_seed(),
                           .deadline = config.data.sample_deadline,
                           .at_once = std::clamp<uint64_t>(room, 1, most)};

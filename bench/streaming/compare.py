@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every peer REPETITIONS times, one after another and around again, and prints the medians as a Markdown table.
 
-    compare.py PHOTOS_FOLDER BASE_URL REPETITIONS ATELIER_DATA REFERENCE STORE
+    compare.py PHOTOS_FOLDER BASE_URL REPETITIONS ATELIER_DATA REFERENCE
 
 A peer prints one line of JSON. CPU seconds are user and system time, workers included; of programs in C++ and C those of
 the whole process, of Python from after its imports. Memory is the sum of the proportional shares (PSS) of the process and
@@ -78,10 +78,10 @@ def run(command):
     return {"cpu": cpu, "whole": whole, "memory": peak[0] / 1024} | result
 
 
-def peers(photos, base, atelier, reference, store):
+def peers(photos, base, atelier, reference):
     """Name -> (command, the command of one batch or None)."""
     urls = photos / "photos.txt"
-    tars = [f"{base}/tar/{tar.name}" for tar in sorted((photos / "tar").iterdir())]
+    tars = sorted(tar.name for tar in (photos / "tar").iterdir())
     settings = ["--data.allow_private", "true", "--data.image_size", "256", "--data.flip", "false", "--data.brightness",
                 "0", "--train.batch_size", str(BATCH)]
     batch = ["--dump", str(BATCH)]
@@ -89,15 +89,22 @@ def peers(photos, base, atelier, reference, store):
     def ours(source, *more):
         command = [atelier, "stream", source, *settings, *more]
         return [*command, "--json"], [*command, *batch]
+
+    def python(loader, *given):
+        return [sys.executable, HERE / loader, *given], None
     return {
         "atelier, HEAD + GET": ours(urls),
         "atelier, GET": ours(urls, "--data.head", "never"),
-        "atelier, packed store": ours(store),
-        "torch DataLoader, HEAD + GET": ([sys.executable, HERE / "torch_loader.py", urls], None),
-        "torch DataLoader, GET": ([sys.executable, HERE / "torch_loader.py", urls, "--no-head"], None),
-        "webdataset, tars by http": ([sys.executable, HERE / "webdataset_loader.py", *tars], None),
+        "torch DataLoader, HEAD + GET": python("torch_loader.py", urls),
+        "torch DataLoader, GET": python("torch_loader.py", urls, "--no-head"),
         "plain C, HEAD + GET": ([reference, urls, "head", "2"], None),
         "plain C, GET": ([reference, urls, "get", "2"], None),
+        "atelier, packed store": ours(photos / "store"),
+        "webdataset, tars by http": python("webdataset_loader.py", *(f"{base}/tar/{tar}" for tar in tars)),
+        "litdata, local chunks": python("litdata_loader.py", photos / "chunks"),
+        "atelier, packed store of 384x288": ours(photos / "small" / "store"),
+        "webdataset, tars of 384x288 by http": python("webdataset_loader.py", *(f"{base}/small/tar/{tar}" for tar in tars)),
+        "litdata, local chunks of 384x288": python("litdata_loader.py", photos / "small" / "chunks"),
     }
 
 
@@ -110,7 +117,7 @@ def processor():
 
 def main():
     photos, base, repetitions = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    jobs = peers(photos, base, *sys.argv[4:7])
+    jobs = peers(photos, base, *sys.argv[4:6])
     count = len((photos / "photos.txt").read_text().split())
     runs = {name: [] for name in jobs}
     for repetition in range(repetitions):

@@ -23,14 +23,16 @@ stop() { printf 'run.sh: %s\n' "$*" >&2; exit 2; }
 [[ -x $ATELIER ]] || stop "build/release/bin/atelier-data is missing; run scripts/setup.sh"
 mkdir -p "$ROOT/nginx"
 
-if ! "$PYTHON" -c 'import cv2, requests, simplejpeg, skimage, sklearn, torch, webdataset' 2>/dev/null; then
+if ! "$PYTHON" -c 'import cv2, litdata, requests, simplejpeg, skimage, sklearn, torch, webdataset' 2>/dev/null; then
   say "Installing the other loaders into build/bench-streaming/venv (once)"
   python3 -m venv "$ROOT/venv"
   "$PYTHON" -m pip install --quiet --disable-pip-version-check torch==2.13.0
   "$PYTHON" -m pip install --quiet --disable-pip-version-check numpy==2.3.5 opencv-python-headless==5.0.0.93 \
-    pillow==13.0.0 requests==2.34.2 scikit-image==0.26.0 scikit-learn==1.9.1 simplejpeg==1.9.0 webdataset==1.0.2
+    pillow==13.0.0 requests==2.34.2 scikit-image==0.26.0 scikit-learn==1.9.1 simplejpeg==1.9.0 webdataset==1.0.2 \
+    boto3==1.44.5 filelock==4.2.11 lightning-utilities==0.15.3 obstore==0.12.1 tifffile==2026.3.3
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps litdata==0.2.76  # with them it asks for torchvision
 fi
-if [[ ! -s $DATA/photos.txt ]]; then
+if [[ ! -s $DATA/small/photos.txt || ! -s $DATA/photos.txt ]]; then
   say "Making $PHOTOS photos"
   "$PYTHON" bench/streaming/make_photos.py "$DATA" "$PHOTOS" "$BASE"
 fi
@@ -64,8 +66,10 @@ sys.exit(urllib.request.urlopen('$BASE/photos.txt', timeout=2).read() != open('$
 for _ in {1..50}; do answers && break; sleep 0.1; done
 answers || stop "nginx does not serve $DATA on 127.0.0.1:$PORT; is another program on that port?"
 
-say "Packing the store"
-"$ATELIER" pack "$DATA/photos.txt" "$DATA/store" --data.allow_private true 2>/dev/null
+say "Packing the stores"
+for folder in "$DATA" "$DATA/small"; do
+  "$ATELIER" pack "$folder/photos.txt" "$folder/store" --data.allow_private true >/dev/null 2>&1
+done
 
 say "Running"
-"$PYTHON" bench/streaming/compare.py "$DATA" "$BASE" "$REPETITIONS" "$ATELIER" "$ROOT/reference" "$DATA/store"
+"$PYTHON" bench/streaming/compare.py "$DATA" "$BASE" "$REPETITIONS" "$ATELIER" "$ROOT/reference"
