@@ -20,9 +20,9 @@ namespace atelier {
 
 /// How a stage has been doing since the stream began.
 struct StageReport {
-  /// Seconds that it was busy, that it had no input, and that there was no room for its output; they add up to the
-  /// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
-  /// batch on and is busy while the consumer is away.
+  /// Seconds that it was busy, that it had no input, and that there was no room for its output (or, to decode, in
+  /// data.memory); they add up to the time since the stream began. Decoding counts the mean of its threads; deliver
+  /// counts from the first batch on and is busy while the consumer is away.
   double busy = 0, starved = 0, blocked = 0;
   /// One item: from asking the source for an image to its answer, whatever it is, with the wait for others of its host;
   /// decoding one image on its thread; one wait of next() for a batch.
@@ -37,7 +37,7 @@ struct Limit {
   std::string stage;          ///< "network", "decode" or "consumer"
   std::string host;           ///< the one that was waited for most, when the network limits
   double network_gives = 0;   ///< answers, while any were awaited
-  double decode_gives = 0;    ///< with all threads busy
+  double decode_gives = 0;    ///< with all threads busy, or as many as data.memory has room for
   double consumer_takes = 0;  ///< if it never had to wait; 0: it does nothing but wait
   std::string sentence;       ///< "network: example.org:443 gives 31.0 images/s, the consumer takes 55.2"
   std::string brief;          ///< "network (example.org:443) 31.0 of 55.2/s"
@@ -53,9 +53,9 @@ struct StreamReport {
   StageReport fetch, decode, deliver;
   int decode_threads = 0;
   std::vector<HostCounts> hosts;  ///< those that were waited for most, the worst first
-  uint64_t memory = 0;            ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;       ///< the most that ever were
-  double waited = 0;              ///< seconds next() blocked
+  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded, decoded, batches
+  uint64_t peak_memory = 0;  ///< the most that ever were
+  double waited = 0;         ///< seconds next() blocked
   Limit limit;
 };
 

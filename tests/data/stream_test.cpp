@@ -157,6 +157,32 @@ TEST_F(StreamTest, MemoryStaysInsideTheBudget) {
   }
 }
 
+TEST_F(StreamTest, WhatIsDecodedIsInsideTheBudgetToo) {
+  constexpr uint64_t kPicture = 3 * 600 * 600;  // of a PNG without alpha
+  std::vector<std::vector<std::byte>> files;
+  for (int shade = 0; shade < 5; ++shade)
+    files.push_back(encode_png(Image(600, 600, static_cast<uint8_t>(40 * shade))));
+  FakeWeb web([&](const std::string& address, int) { return files[row_of(address) % files.size()]; });
+  config_.data.connections = 32;
+  config_.data.max_image_size = 20'000;
+  config_.data.threads = 1;
+  const auto expected = read(web, 8);
+  config_.data.threads = 6;
+  const uint64_t others = 64 * config_.data.max_image_size + 19 * 8 * 768;  // transfers and batches at their most
+  for (const uint64_t memory : {uint64_t{1}, 5 * kPicture / 2, 100 * kPicture}) {
+    config_.data.memory = memory;
+    Stream stream(config_, plan(), web.source());
+    std::vector<Sample> samples;
+    for (int i = 0; i < 8; ++i) append(samples, stream.next());
+    EXPECT_EQ(samples, expected) << memory;
+    const StreamReport report = stream.report();
+    const uint64_t fit = std::clamp<uint64_t>(memory / kPicture, 1, 6);
+    EXPECT_GE(report.peak_memory, fit * kPicture) << "as many as fit, or as there are threads";
+    EXPECT_LE(report.peak_memory, std::min(memory + kPicture + 2 * 20'000 + 8 * 768, 6 * kPicture + others));
+    EXPECT_TRUE(fit == 1 || (report.decode.blocked > 0) == (fit == 2)) << "while some wait for room";
+  }
+}
+
 TEST_F(StreamTest, PatienceEndsTheWaitAndLosesNothing) {
   FakeWeb web([](const std::string& address, int) { return found(address); });
   const auto expected = read(web, 1);
