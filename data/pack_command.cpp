@@ -77,6 +77,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
   config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
   plan.augment = false;
+  plan.end = plan.rows.size();
   const RowSet rows = plan.rows;
 
   bool complete = false;
@@ -97,7 +98,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
     };
     try {
       const Meter meter(stream, rows.size(), report);
-      complete = take_samples(stream, rows.size(), invocation.stop);
+      complete = take_samples(stream, invocation.stop);
     } catch (const std::runtime_error&) {
       write_ledger();
       throw;

@@ -174,6 +174,7 @@ bool Pipeline::has_room(uint64_t index) const {
 
 /// Looking ahead further than this fills memory without making anything faster.
 bool Pipeline::may_plan() const {
+  if (is_planned()) return false;
   constexpr uint64_t kBatches = 3, kRounds = 4;
   const uint64_t samples = kRounds * static_cast<uint64_t>(settings_.connections);
   const uint64_t batches = kBatches + (samples + assembly_.local() - 1) / assembly_.local();
@@ -191,7 +192,7 @@ void Pipeline::admit() {
     if (!is_old) plan_flight();
     if (wanted_.erase(index) > 0) submit(flight(index));
   }
-  activity_.out_of_room = activity_.out_of_room || !may_plan();
+  activity_.out_of_room = activity_.out_of_room || (!may_plan() && !is_planned());
 }
 
 void Pipeline::plan_flight() {

@@ -91,6 +91,7 @@ class Pipeline {
   void admit();
   bool is_oldest(uint64_t index) const;
   bool has_room(uint64_t index) const;
+  bool is_planned() const { return planned_ == assembly_.samples(); }
   bool may_plan() const;
   void plan_flight();
   void submit(Flight& flight);
@@ -143,6 +144,7 @@ class Pipeline {
   std::promise<void> ended_;          // the thread has nothing left to do
   Watchdog watchdog_;                 // the consumer's own
   bool stalled_ = false;              // as well
+  uint64_t taken_ = 0;                // as well: samples
 
   // What follows belongs to the thread.
   Assembly assembly_;

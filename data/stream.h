@@ -80,12 +80,14 @@ class Stream {
   /// uses (the source too), so that the program can save, say why and end.
   ~Stream();
 
-  /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
-  /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
-  /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
-  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, when every entry of the list
-  /// has a verdict, or when nothing at all has moved for data.stall_limit of waiting here: then something hangs. `stop`
-  /// ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
+  /// The next batch of this rank: blocks until it is there. The stream never ends by itself, unless its plan says
+  /// where: then nothing from there on is fetched, the last batch may be a short one, and one more is a
+  /// std::logic_error. A batch never mixes rows of two calls' positions: it holds positions [p + share.begin, p +
+  /// share.end) of global batch p .. p + batch - 1. Throws std::runtime_error, one sentence, when more than
+  /// data.max_failure_rate of the last 10,000 positions failed (judged from 100 positions on), when nothing was
+  /// reachable for data.outage_limit, when every entry of the list has a verdict, or when nothing at all has moved for
+  /// data.stall_limit of waiting here: then something hangs. `stop` ends the wait within 100 ms, and so does the end of
+  /// `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// What it is made of: labels are plan().manifest->labels(), a pass is plan().order.entries positions.
