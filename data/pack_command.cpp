@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -54,6 +55,22 @@ std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Ma
   return store;
 }
 
+std::string check_text(const Store& store, const StoreCheck& found) {
+  std::string text;
+  for (const std::string& damage : found.damages) text += damage + "\n";
+  return text + fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found\n",
+                            count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
+                            static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
+                            count_of(found.damages.size(), "damage"));
+}
+
+std::string check_json(const Store& store, const StoreCheck& found) {
+  const nlohmann::ordered_json json = {{"shards", found.shards}, {"bodies", found.bodies},
+                                       {"bytes", found.bytes},   {"rows", store.identity().rows},
+                                       {"images", found.rows},   {"damages", found.damages}};
+  return json.dump() + "\n";
+}
+
 }  // namespace
 
 int run_pack(const Invocation& invocation, const Config& given) {
@@ -81,7 +98,8 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const RowSet rows = plan.rows;
 
   bool complete = false;
-  std::string failures;
+  StreamReport went;
+  double seconds = 0;
   // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
   const auto failure = std::make_shared<std::string>();
   {
@@ -99,19 +117,29 @@ int run_pack(const Invocation& invocation, const Config& given) {
     try {
       const Meter meter(stream, rows.size(), report);
       complete = take_samples(stream, invocation.stop);
+      seconds = meter.seconds();
     } catch (const std::runtime_error&) {
       write_ledger();
       throw;
     }
     write_ledger();
-    failures = failures_text(stream.report());
+    went = stream.report();
   }
   if (!failure->empty()) throw std::runtime_error(*failure);
   uint64_t held = 0;
   for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
-  Console().say(fmt::format("{} holds {} of {} images in {}; failures: {}{}", folder.string(), held, rows.size(),
-                            count_of(Store(folder).shards(), "shard"), failures,
-                            complete ? "" : "; the same command goes on from here"));
+  const uint64_t shards = Store(folder).shards();
+  if (invocation.flag("json")) {
+    const nlohmann::ordered_json json = {
+        {"store", folder.string()}, {"images", held},
+        {"rows", rows.size()},      {"shards", shards},
+        {"complete", complete},     {"stream", nlohmann::ordered_json::parse(summary_json(went, seconds))}};
+    write_result(json.dump() + "\n");
+  } else {
+    write_result(fmt::format("{} holds {} of {} images in {}; failures: {}{}\n", folder.string(), held, rows.size(),
+                             count_of(shards, "shard"), failures_text(went),
+                             complete ? "" : "; the same command goes on from here"));
+  }
   return complete ? kGood : kInterrupted;
 }
 
@@ -122,11 +150,8 @@ int run_verify(const Invocation& invocation, const Config& config) {
   Console console;
   const Store store(config.data.list);
   const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
-  for (const std::string& damage : found.damages) console.say(damage);
-  console.say(fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found",
-                          count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
-                          static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
-                          count_of(found.damages.size(), "damage")));
+  console.clear();
+  write_result(invocation.flag("json") ? check_json(store, found) : check_text(store, found));
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 

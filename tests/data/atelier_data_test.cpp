@@ -151,21 +151,45 @@ TEST_F(AtelierDataTest, ABenchMeasuresEachStage) {
 
 TEST_F(AtelierDataTest, APackedStoreTakesTheListsPlace) {
   const std::string store = (folder_ / "store").string();
-  EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 1 shard"));
+  const Outcome packed = run("pack " + list() + " " + store);
+  EXPECT_EQ(packed.code, 0);
+  EXPECT_EQ(packed.out, store + " holds 40 of 41 images in 1 shard; failures: missing-file 1\n");
   const std::string expected = run("stream " + list() + " --dump 90 --seed 3").out;
   for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
   EXPECT_EQ(run("stream " + store + " --dump 90 --seed 3").out, expected);
   EXPECT_EQ(run("labels " + store).out, run("labels " + list()).out);
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0) << "nothing is left to be fetched";
-  EXPECT_EQ(run("verify " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("40 bodies in 1 shard"));
+  const Outcome good = run("verify " + store);
+  EXPECT_EQ(good.code, 0);
+  EXPECT_THAT(good.out, HasSubstr("40 bodies in 1 shard"));
   std::fstream shard(store + "/shard-00000.h5", std::ios::binary | std::ios::in | std::ios::out);
   shard.seekp(3000);
   shard.put('?');
   shard.close();
-  EXPECT_EQ(run("verify " + store).code, 1);
-  EXPECT_THAT(read_file(errors()), HasSubstr("shard-00000.h5 is not as it was sealed"));
+  const Outcome damaged = run("verify " + store);
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_THAT(damaged.out, HasSubstr("shard-00000.h5 is not as it was sealed"));
+}
+
+TEST_F(AtelierDataTest, PackAndVerifySayAsJsonWhatTheyFound) {
+  const std::string store = (folder_ / "store").string();
+  const auto packed = nlohmann::json::parse(run("pack " + list() + " " + store + " --json").out);
+  EXPECT_EQ(packed["store"], store);
+  EXPECT_EQ(packed["images"], 40);
+  EXPECT_EQ(packed["rows"], 41);
+  EXPECT_EQ(packed["shards"], 1);
+  EXPECT_EQ(packed["complete"], true);
+  EXPECT_EQ(packed["stream"]["failures"]["missing-file"], 1);
+  const auto good = nlohmann::json::parse(run("verify " + store + " --json").out);
+  EXPECT_EQ(good["images"], 40);
+  EXPECT_EQ(good["bodies"], 40);
+  EXPECT_EQ(good["rows"], 41);
+  EXPECT_EQ(good["damages"].size(), 0u);
+  std::filesystem::remove(store + "/shard-00000.h5");
+  const Outcome bad = run("verify " + store + " --json");
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_EQ(nlohmann::json::parse(bad.out)["images"], 0);
+  EXPECT_THAT(nlohmann::json::parse(bad.out)["damages"][0], HasSubstr("shard-00000.h5"));
 }
 
 TEST_F(AtelierDataTest, AsksForNoMoreThanItIsToldTo) {
@@ -213,8 +237,7 @@ TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) 
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00001.h5"));
   EXPECT_EQ(read_file(store / "index.json"), index);
   std::filesystem::remove_all(store / "shard-00001.h5");
-  EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("holds 40 of 41 images in 2 shards"));
+  EXPECT_THAT(run("pack " + list() + " " + store.string()).out, HasSubstr("holds 40 of 41 images in 2 shards"));
 }
 
 TEST_F(AtelierDataTest, ACacheSpansRuns) {
@@ -245,8 +268,7 @@ TEST_F(AtelierDataTest, StreamsAndPacksFoldersAndTars) {
   EXPECT_EQ(run("labels " + tars).out, "60\tchair\n");
 
   const std::string expected = run("stream " + tars + " --dump 90").out, store = (folder_ / "store").string();
-  EXPECT_EQ(run("pack " + tars + " " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("holds 60 of 60 images in 1 shard"));
+  EXPECT_THAT(run("pack " + tars + " " + store).out, HasSubstr("holds 60 of 60 images in 1 shard"));
   std::filesystem::remove(folder_ / "0.tar");
   EXPECT_EQ(run("stream " + store + " --dump 90").out, expected);
   EXPECT_EQ(run("labels " + store).out, "60\tchair\n");
@@ -324,8 +346,7 @@ TEST_F(AtelierDataTest, AFilterHoldsInEveryCommand) {
   for (std::string line; std::getline(lines, line);) rows.insert(std::stoi(line.substr(line.find(',') + 1)));
   EXPECT_EQ(rows, (std::set<int>{0, 4, 8, 12, 16, 20, 24, 28, 32, 36}));
   const std::string store = (folder_ / "beds").string();
-  EXPECT_EQ(run("pack " + list() + " " + store + " --where label=bed").code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("holds 10 of 10 images"));
+  EXPECT_THAT(run("pack " + list() + " " + store + " --where label=bed").out, HasSubstr("holds 10 of 10 images"));
   EXPECT_EQ(run("stream " + store + " --dump 30 --where label=bed").out, run("stream " + which + " --dump 30").out);
   EXPECT_EQ(run("stream " + list() + " --where lable=bed").code, 2);
   EXPECT_THAT(read_file(errors()), HasSubstr("did you mean label?"));
@@ -399,9 +420,9 @@ TEST_F(AtelierDataTest, WritesOverNothingThatItReadsAndNoDevice) {
 
 TEST_F(AtelierDataTest, ClosedAndFullStandardStreamsHarmNothing) {
   const std::string store = (folder_ / "store").string();
-  EXPECT_EQ(run("pack " + list() + " " + store + " >&- 2>&- #").code, 0);
-  EXPECT_EQ(run("verify " + store).code, 0);
-  EXPECT_THAT(read_file(errors()), HasSubstr("40 of 41 rows have their image; 0 damages"));
+  EXPECT_EQ(run("pack " + list() + " " + store + " >&- 2>&- #").code, 1) << "what it found cannot be told";
+  EXPECT_EQ(run("pack " + list() + " " + store + " > /dev/null 2>&- #").code, 0);
+  EXPECT_THAT(run("verify " + store).out, HasSubstr("40 of 41 rows have their image; 0 damages"));
   EXPECT_EQ(run("stream " + list() + " 2> /dev/full").code, 0);
   EXPECT_EQ(run("labels nope 2> /dev/full").code, 2);
   EXPECT_EQ(run("labels " + list() + " >&-").code, 1);
