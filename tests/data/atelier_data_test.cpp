@@ -192,6 +192,56 @@ TEST_F(AtelierDataTest, PackAndVerifySayAsJsonWhatTheyFound) {
   EXPECT_THAT(nlohmann::json::parse(bad.out)["damages"][0], HasSubstr("shard-00000.h5"));
 }
 
+TEST_F(AtelierDataTest, APackMendsWhatVerifyNames) {
+  const std::string store = (folder_ / "store").string();
+  EXPECT_EQ(run("pack " + list() + " " + store).code, 0);
+  std::fstream shard(store + "/shard-00000.h5", std::ios::binary | std::ios::in | std::ios::out);
+  shard.seekp(3000);
+  shard.put('?');
+  shard.close();
+  const Outcome damaged = run("verify " + store);
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_THAT(damaged.out, HasSubstr("2 damages found\natelier-data pack, with the same list and folder, "));
+  const Outcome again = run("pack " + list() + " " + store);
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, HasSubstr("; sealed 39 images of damaged shards anew; removed 1 shard that nothing led to"));
+  EXPECT_FALSE(std::filesystem::exists(store + "/shard-00000.h5"));
+  const Outcome mended = run("verify " + store);
+  EXPECT_EQ(mended.code, 0);
+  EXPECT_THAT(mended.out, ::testing::StartsWith("40 bodies in 2 shards"));
+  EXPECT_THAT(mended.out, ::testing::EndsWith("40 of 41 rows have their image; 0 damages found\n"));
+  for (int row = 0; row < 40; ++row) std::filesystem::remove(folder_ / (std::to_string(row) + ".png"));
+  EXPECT_EQ(nlohmann::json::parse(run("stream " + store + " --json").out)["failures"]["missing-file"], 1);
+}
+
+TEST_F(AtelierDataTest, OnlyOnePacksIntoAFolderUntilItIsKilled) {
+  std::atomic<bool> hangs = true;
+  LoopbackServer server([&](const HttpRequest&, HttpReply& reply) {
+    if (hangs) return reply.hang();
+    const auto bytes = picture(1);
+    reply.send_answer(200, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  });
+  use_list("{\"url\":\"" + server.url("/1") + "\"}\n");
+  const std::string store = (folder_ / "store").string(), program = std::string(ATELIER_BIN_DIR) + "/atelier-data";
+  const pid_t first = ::fork();
+  if (first == 0) {
+    ::execl(program.c_str(), program.c_str(), "pack", list().c_str(), store.c_str(), "--data.allow_private", "true",
+            nullptr);
+    ::_exit(127);
+  }
+  for (int i = 0; i < 1000 && server.requests().empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  const std::string again = "pack " + list() + " " + store + " --data.allow_private true";
+  EXPECT_EQ(run(again).code, 2);
+  EXPECT_THAT(read_file(errors()),
+              HasSubstr("is being filled by another pack (process " + std::to_string(first) + " on "));
+  ::kill(first, SIGKILL);
+  ::waitpid(first, nullptr, 0);
+  hangs = false;
+  EXPECT_EQ(run(again).code, 0);
+  EXPECT_EQ(run("verify " + store).code, 0);
+}
+
 TEST_F(AtelierDataTest, AsksForNoMoreThanItIsToldTo) {
   LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
     const uint64_t row = std::stoull(request.path.substr(1));
@@ -237,7 +287,8 @@ TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) 
   EXPECT_THAT(read_file(errors()), HasSubstr("shard-00001.h5"));
   EXPECT_EQ(read_file(store / "index.json"), index);
   std::filesystem::remove_all(store / "shard-00001.h5");
-  EXPECT_THAT(run("pack " + list() + " " + store.string()).out, HasSubstr("holds 40 of 41 images in 2 shards"));
+  EXPECT_THAT(run("pack " + list() + " " + store.string()).out, HasSubstr("holds 40 of 41 images in 1 shard; "))
+      << "the one that was cut short is gone";
 }
 
 TEST_F(AtelierDataTest, ACacheSpansRuns) {
