@@ -78,7 +78,7 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         Boolean{});
   visit(Setting{"data.connections", "", "transfers at once"}, data.connections, Integer{1, 1024});
   visit(Setting{"data.threads", "", "threads that decode; 0: one a core"}, data.threads, Integer{0, 1024});
-  visit(Setting{"data.memory", "bytes", "encoded images and batches in flight"}, data.memory,
+  visit(Setting{"data.memory", "bytes", "images in flight: encoded, decoded and in batches"}, data.memory,
         Bytes{uint64_t{1} << 20, uint64_t{1} << 40});
   visit(Setting{"data.connect_timeout", "seconds", "looking a host up and connecting to it, TLS included"},
         data.connect_timeout, Number{0.1, 3600});

@@ -1,5 +1,6 @@
 #include "data/assembly.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace atelier {
@@ -10,6 +11,13 @@ uint64_t square_bytes(const Recipe& recipe, int channels) {
          static_cast<uint64_t>(recipe.framing.side);
 }
 
+/// How many samples a share has before the plan's end.
+uint64_t samples_of(const StreamPlan& plan, const Share& share) {
+  const uint64_t positions = plan.end - std::min(plan.end, plan.start.position);
+  const uint64_t in_the_last = std::clamp(positions % plan.batch, share.begin, share.end) - share.begin;
+  return positions / plan.batch * (share.end - share.begin) + in_the_last;
+}
+
 uint64_t aligned(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 }  // namespace
@@ -18,6 +26,7 @@ Assembly::Assembly(const StreamPlan& plan, const Recipe& recipe, std::function<v
     : plan_(plan),
       share_(share_of(plan.rank, plan.world, plan.batch)),
       local_(share_.end - share_.begin),
+      samples_(samples_of(plan, share_)),
       image_bytes_(square_bytes(recipe, 3)),
       condition_bytes_(square_bytes(recipe, condition_channels(recipe.condition))),
       conditions_begin_(aligned(local_ * image_bytes_)),
@@ -55,8 +64,9 @@ std::optional<Batch> Assembly::seal(uint64_t index, uint64_t row, const Entry& e
   batch.positions.push_back(static_cast<int64_t>(position_of(index)));
   batch.entries.push_back(static_cast<int64_t>(row));
   batch.captions.push_back(entry.caption);
-  if (index % local_ + 1 < local_) return std::nullopt;
+  if (index % local_ + 1 < local_ && index + 1 < samples_) return std::nullopt;
   Batch complete = std::move(batch);
+  complete.size = static_cast<int64_t>(complete.positions.size());
   open_.pop_front();
   ++first_open_;
   return complete;

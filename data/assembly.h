@@ -23,8 +23,9 @@ class Assembly {
   /// `returned` is called, on any thread, when somebody lets go of a batch's memory.
   Assembly(const StreamPlan& plan, const Recipe& recipe, std::function<void()> returned);
 
-  uint64_t local() const { return local_; }    ///< samples of a batch
-  uint64_t position_of(uint64_t index) const;  ///< of sample `index`
+  uint64_t local() const { return local_; }      ///< samples of a batch; the plan's last one may have fewer
+  uint64_t samples() const { return samples_; }  ///< of all batches until the plan ends
+  uint64_t position_of(uint64_t index) const;    ///< of sample `index`
   uint64_t batch_bytes() const { return batch_bytes_; }
   uint64_t bytes_in_use() const { return ring_.bytes_in_use(); }
   uint64_t open_batches() const { return open_.size(); }
@@ -40,7 +41,7 @@ class Assembly {
  private:
   const StreamPlan& plan_;
   const Share share_;
-  const uint64_t local_;
+  const uint64_t local_, samples_;
   const uint64_t image_bytes_, condition_bytes_;  // of one sample
   const uint64_t conditions_begin_;               // in a buffer
   const uint64_t batch_bytes_;

@@ -86,11 +86,11 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
   return passes * entries;
 }
 
-/// "position,entry,sha256" for the first `count` samples of a batch.
-std::string dump_lines(const Batch& batch, size_t count) {
+/// "position,entry,sha256" for each sample of a batch.
+std::string dump_lines(const Batch& batch) {
   const size_t bytes = 3 * static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
   std::string lines;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < batch.positions.size(); ++i) {
     const std::span<const uint8_t> pixels(batch.images + i * bytes, bytes);
     lines += fmt::format("{},{},{}\n", batch.positions[i], batch.entries[i], sha256_hex(std::as_bytes(pixels)));
   }
@@ -110,6 +110,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
   plan.start.position = number_flag(invocation, "start").value_or(0);
   const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
+  plan.end = plan.start.position + std::min(total, plan.end - plan.start.position);
 
   Stream stream(config, std::move(plan), open_source(config.data, manifest, warn_of_cache));
   const auto write_ledger = [&] {
@@ -119,8 +120,8 @@ int run_stream(const Invocation& invocation, const Config& config) {
   double seconds = 0;
   try {
     const Meter meter(stream, total, report);
-    complete = take_samples(stream, total, invocation.stop, [&](const Batch& batch, size_t count) {
-      if (dump) write_result(dump_lines(batch, count));
+    complete = take_samples(stream, invocation.stop, [&](const Batch& batch) {
+      if (dump) write_result(dump_lines(batch));
     });
     seconds = meter.seconds();
   } catch (const std::runtime_error&) {

@@ -25,6 +25,9 @@ using Body = std::vector<std::byte>;
 constexpr uint64_t kMostBytes = uint64_t{64} << 20;  ///< of bodies kept for decoding
 constexpr size_t kMostBodies = 2'000;
 
+/// Images of a stage that asks for any: those of a pass, or of as many passes as it takes until a rate means something.
+uint64_t wanted_images(const StreamPlan& plan) { return std::max(plan.order.entries, kFewestImages); }
+
 double cpu_now() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -66,7 +69,7 @@ BenchStage bench_list(const StreamPlan& plan, const BenchOptions& options) {
   return watch.finish(stage);
 }
 
-/// Asks for images of one pass, each once, some more at a time than there are connections.
+/// Asks for the wanted images, some more at a time than there are connections.
 class FetchBench {
  public:
   FetchBench(const Config& config, const StreamPlan& plan)
@@ -79,7 +82,7 @@ class FetchBench {
   BenchStage run(const BenchOptions& options) {
     const Stopwatch watch(options);
     while (watch.runs()) {
-      while (asked_.size() < window_ && next_ < plan_.order.entries) ask();
+      while (asked_.size() < window_ && next_ < wanted_images(plan_)) ask();
       if (asked_.empty()) break;
       if (auto answer = answers_.pop_for(std::chrono::milliseconds(50))) take(std::move(*answer));
     }
@@ -107,7 +110,8 @@ class FetchBench {
     }
     ++stage_.images;
     auto& body = std::get<Body>(answer.body);
-    if (bodies_.size() >= kMostBodies || kept_ + body.size() > kMostBytes) return;
+    if (answer.ticket >= plan_.order.entries || bodies_.size() >= kMostBodies || kept_ + body.size() > kMostBytes)
+      return;
     kept_ += body.size();
     bodies_.push_back(std::move(body));
   }
@@ -157,13 +161,13 @@ BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, i
 
 BenchStage bench_stream(const Config& config, StreamPlan plan, uint64_t first, const BenchOptions& options) {
   BenchStage stage;
-  const uint64_t entries = plan.order.entries;
+  const uint64_t wanted = wanted_images(plan);
   plan.start.position = first;  // servers and disks have those before at hand
   const auto manifest = plan.manifest;
   Stream stream(config, std::move(plan), open_source(config.data, manifest));
   static_cast<void>(stream.next(options.stop));  // filling the pipeline is no part of the rate
   const Stopwatch watch(options);
-  while (watch.runs() && stage.images < entries) {
+  while (watch.runs() && stage.images < wanted) {
     const auto begin = SteadyClock::now();
     const Batch batch = stream.next(options.stop);
     stage.images += static_cast<uint64_t>(batch.size);
@@ -185,6 +189,7 @@ std::optional<BenchResult> bench(const Config& config, const std::shared_ptr<con
   Recipe recipe = recipe_of(config, true);
   if (recipe.condition == Condition::kFile) recipe.condition = Condition::kNone;
   BenchResult result;
+  result.rows = plan.order.entries;
   result.threads = decode_threads(config.data.threads);
 
   begin("order and list");

@@ -33,6 +33,7 @@ struct BenchResult {
   BenchStage decode_all;  ///< and on all
   BenchStage stream;      ///< everything
   int threads = 0;        ///< that decode
+  uint64_t rows = 0;      ///< of a pass
 };
 
 struct BenchOptions {
@@ -41,8 +42,11 @@ struct BenchOptions {
   std::stop_token stop;
 };
 
-/// Measures. No image is asked for twice in one stage; condition images are left out. Throws std::runtime_error when
-/// no image can be had. Nothing: stopped.
+/// Of fewer images a rate says little: a list of fewer is gone over again until so many have been asked for.
+inline constexpr uint64_t kFewestImages = 1000;
+
+/// Measures. No image is asked for twice in one stage, unless the list has fewer than kFewestImages; condition images
+/// are left out. Throws std::runtime_error when no image can be had. Nothing: stopped.
 std::optional<BenchResult> bench(const Config& config, const std::shared_ptr<const Manifest>& manifest,
                                  const BenchOptions& options);
 

@@ -72,6 +72,11 @@ std::string bench_text(const BenchResult& result) {
           line("decode, 1 thread", result.decode_one) +
           line(fmt::format("decode, {} thread{}", result.threads, result.threads == 1 ? "" : "s"), result.decode_all) +
           line("the whole stream", result.stream);
+  if (result.rows < kFewestImages)
+    text += fmt::format(
+        "the list has {} row{}: fetch and the whole stream went over it until {} images had come, or the "
+        "time was up, and most of them may have come from caches\n",
+        result.rows, result.rows == 1 ? "" : "s", kFewestImages);
   text += fmt::format("the slowest stage is {}: at best {} images/s; the whole stream reaches {:.0f}% of that\n",
                       model.limit, rate_text(model.best), 100 * result.stream.per_second() / model.best);
   text += fmt::format("decoding on {:.1f} threads would give what fetch gives\n", model.threads);
@@ -95,6 +100,7 @@ std::string bench_json(const BenchResult& result) {
                                        {"decode_one", stage_json(result.decode_one)},
                                        {"decode_all", stage_json(result.decode_all)},
                                        {"stream", stage_json(result.stream)},
+                                       {"rows", result.rows},
                                        {"decode_threads", result.threads},
                                        {"best", model.best},
                                        {"limit", model.limit},

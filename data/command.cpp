@@ -75,14 +75,11 @@ Verdicts read_ledger(const std::filesystem::path& file) {
   }
 }
 
-bool take_samples(Stream& stream, uint64_t total, const std::stop_token& stop,
-                  const std::function<void(const Batch& batch, size_t count)>& take) {
-  for (uint64_t taken = 0; taken < total;) {
+bool take_samples(Stream& stream, const std::stop_token& stop, const std::function<void(const Batch& batch)>& take) {
+  while (stream.state().position < stream.plan().end) {
     const Batch batch = stream.next(stop);
     if (batch.size == 0) return false;
-    const auto size = static_cast<uint64_t>(batch.size);
-    if (take) take(batch, std::min(size, total - taken));
-    taken += size;
+    if (take) take(batch);
   }
   return true;
 }

@@ -41,10 +41,10 @@ Verdicts read_ledger(const std::filesystem::path& file);
 /// For open_source: what cannot be kept is said on stderr.
 void warn_of_cache(const std::string& sentence);
 
-/// Takes batches until `total` samples have come; false: stopped before.
-///   take  given each batch, and how many of its samples count
-bool take_samples(Stream& stream, uint64_t total, const std::stop_token& stop,
-                  const std::function<void(const Batch& batch, size_t count)>& take = {});
+/// Takes batches until the stream's plan ends; false: stopped before.
+///   take  given each batch
+bool take_samples(Stream& stream, const std::stop_token& stop,
+                  const std::function<void(const Batch& batch)>& take = {});
 
 int run_pack(const Invocation& invocation, const Config& config);
 int run_verify(const Invocation& invocation, const Config& config);

@@ -88,6 +88,11 @@ int condition_channels(Condition condition) {
   return 0;
 }
 
+uint64_t developing_bytes(const Recipe& recipe, const Negative& negative) {
+  // One after the other.
+  return std::max(decoding_bytes(negative.image, recipe.framing), decoding_bytes(negative.condition, recipe.framing));
+}
+
 std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot) {
   if (auto failure = check_sha256(negative.image, negative.sha256)) return failure;
   Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);

@@ -51,6 +51,9 @@ struct Slot {
   std::span<uint8_t> condition;
 };
 
+/// The bytes that develop() takes to decode a sample, its slot and what is as small left out; judged from the headers.
+uint64_t developing_bytes(const Recipe& recipe, const Negative& negative);
+
 /// Checks, decodes, fits and augments one sample into its slot: a pure function of (recipe, position, bytes). The
 /// condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels. What is
 /// degraded is what a network is given, not what it shall make of it: the condition file, or the picture that the

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "data/develop.h"
 #include "data/failure.h"
 #include "data/manifest.h"
 #include "data/retry.h"
@@ -20,12 +22,12 @@ inline constexpr uint64_t kParts = 3;
 
 /// One position on its way from the list to its batch.
 ///
-///   kWanted -> kFetching -> kDecoding -> kDone        and back to kWanted with the next entry of the chain,
-///                 |  ^                                 or with the same one after a wait
+///   kWanted -> kFetching -> kFetched -> kDecoding -> kDone      and back to kWanted with the next entry of the chain,
+///                 |  ^                                           or with the same one after a wait
 ///                 v  |
 ///               kWaiting
 struct Flight {
-  enum class State { kWanted, kFetching, kWaiting, kDecoding, kDone };
+  enum class State { kWanted, kFetching, kWaiting, kFetched, kDecoding, kDone };
 
   uint64_t index = 0;  ///< counts the samples of this rank
   uint64_t position = 0;
@@ -43,12 +45,17 @@ struct Flight {
   std::array<std::optional<std::vector<std::byte>>, 2> bodies;  ///< image and condition
   int pending = 0;                                              ///< answers to come
   std::optional<Failure> failure;                               ///< the worst of this try
-  uint64_t held = 0;  ///< bytes of the budget: what is here, and the most that may still come
+  uint64_t held = 0;      ///< bytes of the budget: what is here, and the most that may still come
+  uint64_t decoding = 0;  ///< bytes that decoding it takes
 
   std::vector<Verdict> verdicts;  ///< found on the way
 
   uint64_t ticket(Part part) const { return index * kParts + static_cast<uint64_t>(part); }
   std::optional<std::vector<std::byte>>& body(Part part) { return bodies.at(static_cast<size_t>(part)); }
+  std::span<const std::byte> bytes(Part part) {
+    return body(part) ? std::span<const std::byte>(*body(part)) : std::span<const std::byte>();
+  }
+  Negative negative() { return {bytes(Part::kImage), bytes(Part::kCondition), entry.sha256}; }
 };
 
 }  // namespace atelier

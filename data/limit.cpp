@@ -13,7 +13,7 @@ double total(const StageReport& stage) { return stage.busy + stage.starved + sta
 const char* stage_of(const StreamReport& report) {
   constexpr double kHardlyWaits = 0.05, kAlwaysBusy = 0.75;
   if (report.deliver.starved < kHardlyWaits * total(report.deliver)) return "consumer";
-  return report.decode.busy > kAlwaysBusy * total(report.decode) ? "decode" : "network";
+  return report.decode.busy + report.decode.blocked > kAlwaysBusy * total(report.decode) ? "decode" : "network";
 }
 
 std::string consumer_text(const Limit& limit) {
@@ -36,13 +36,19 @@ std::string network_text(const StreamReport& report, const Limit& limit) {
                      slowest.waited / static_cast<double>(answers), consumer_text(limit));
 }
 
+std::string decode_text(const StreamReport& report, const Limit& limit) {
+  constexpr double kOften = 0.25;
+  const double blocked = report.decode.blocked / (report.decode.busy + report.decode.blocked);
+  return fmt::format("decode: {} {} give {} images/s{}, {}", report.decode_threads,
+                     report.decode_threads == 1 ? "thread" : "threads", rate_text(limit.decode_gives),
+                     blocked < kOften ? "" : fmt::format(" ({:.0f}% idle for want of data.memory)", 100 * blocked),
+                     consumer_text(limit));
+}
+
 std::string sentence_of(const StreamReport& report, const Limit& limit) {
   if (report.delivered == 0) return limit.stage + ": nothing has come yet";
   if (limit.stage == "network") return network_text(report, limit);
-  if (limit.stage == "decode")
-    return fmt::format("decode: {} {} give {} images/s, {}", report.decode_threads,
-                       report.decode_threads == 1 ? "thread" : "threads", rate_text(limit.decode_gives),
-                       consumer_text(limit));
+  if (limit.stage == "decode") return decode_text(report, limit);
   return fmt::format("consumer: it takes {} images/s, the stream could give {}", rate_text(limit.consumer_takes),
                      rate_text(std::min(limit.network_gives, limit.decode_gives)));
 }
@@ -72,7 +78,7 @@ Limit limit_of(const StreamReport& report) {
   Limit limit{.stage = stage_of(report), .host = {}, .sentence = {}, .brief = {}};
   if (limit.stage == "network" && !report.hosts.empty()) limit.host = report.hosts.front().host;
   limit.network_gives = rate(report.fetch.item.count(), report.fetch.busy);
-  limit.decode_gives = rate(report.decode.item.count(), report.decode.busy);
+  limit.decode_gives = rate(report.decode.item.count(), report.decode.busy + report.decode.blocked);
   if (report.deliver.busy > kTakesAll * total(report.deliver))
     limit.consumer_takes = rate(report.delivered, report.deliver.busy);
   limit.sentence = sentence_of(report, limit);

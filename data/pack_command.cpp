@@ -1,8 +1,13 @@
+#include <array>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <unistd.h>
+#include <utility>
 
 #include "base/files.h"
 #include "configs/console.h"
@@ -41,6 +46,42 @@ Shrinking shrinking_of(const Invocation& invocation) {
   return shrinking;
 }
 
+/// That nobody else packs into `folder` meanwhile; a kill releases it.
+FileLock lock_packing(const std::filesystem::path& folder) {
+  constexpr size_t kMostText = 1000;
+  const std::filesystem::path file = folder / "packing";
+  auto lock = FileLock::try_acquire(file);
+  if (!lock) {
+    const std::string who = read_file(file, kMostText);
+    throw std::invalid_argument(
+        fmt::format("{} is being filled by another pack ({}); wait for its end, or stop it: what it has sealed stays",
+                    folder.string(), who.empty() ? "which has just begun" : who));
+  }
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  std::ofstream(file, std::ios::trunc) << fmt::format("process {} on {}", ::getpid(), host.data());
+  return std::move(*lock);
+}
+
+/// The url and the label of an item.
+std::pair<std::string, std::string> describe(const Manifest& manifest, const Item& item) {
+  const Entry entry = manifest.entry(item.row);
+  const int64_t label = manifest.label_index(item.row);
+  return {item.condition ? entry.condition_url.value_or("") : entry.url,
+          label < 0 ? "" : manifest.labels()[static_cast<size_t>(label)]};
+}
+
+/// "; mended: ..." or nothing.
+std::string mending_text(const StoreMending& mending) {
+  std::string text;
+  if (mending.adopted > 0) text += fmt::format("; found {} again", count_of(mending.adopted, "image"));
+  if (mending.moved > 0) text += fmt::format("; sealed {} of damaged shards anew", count_of(mending.moved, "image"));
+  if (mending.removed > 0)
+    text += fmt::format("; removed {} that nothing led to ({:.1f} MB)", count_of(mending.removed, "shard"),
+                        static_cast<double>(mending.removed_bytes) / 1e6);
+  return text;
+}
+
 /// A store with a copy of the list, whose rows it will hold.
 std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Manifest& manifest,
                                    const Shrinking& shrinking) {
@@ -52,6 +93,35 @@ std::shared_ptr<Store> begin_store(const std::filesystem::path& folder, const Ma
   auto store = std::make_shared<Store>(folder, identity);
   store->keep_list(manifest.text());
   return store;
+}
+
+std::string check_text(const Store& store, const StoreCheck& found) {
+  std::string text;
+  for (const std::string& damage : found.damages) text += damage + "\n";
+  text += fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found\n",
+                      count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
+                      static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
+                      count_of(found.damages.size(), "damage"));
+  if (found.unused > 0)
+    text += fmt::format("{} ({:.1f} MB) that nothing leads to\n", count_of(found.unused, "shard"),
+                        static_cast<double>(found.unused_bytes) / 1e6);
+  if (found.unused > 0 || !found.damages.empty())
+    text +=
+        "atelier-data pack, with the same list and folder, fetches again what is damaged and removes what nothing "
+        "leads to\n";
+  return text;
+}
+
+std::string check_json(const Store& store, const StoreCheck& found) {
+  const nlohmann::ordered_json json = {{"shards", found.shards},
+                                       {"bodies", found.bodies},
+                                       {"bytes", found.bytes},
+                                       {"rows", store.identity().rows},
+                                       {"images", found.rows},
+                                       {"unused_shards", found.unused},
+                                       {"unused_bytes", found.unused_bytes},
+                                       {"damages", found.damages}};
+  return json.dump() + "\n";
 }
 
 }  // namespace
@@ -72,15 +142,18 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const Shrinking shrinking = shrinking_of(invocation);
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, *manifest, shrinking);
+  const FileLock packing = lock_packing(folder);
   config.data.shuffle = Shuffle::kNone;
   config.data.held_out = 0;
   config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
   plan.augment = false;
+  plan.end = plan.rows.size();
   const RowSet rows = plan.rows;
 
   bool complete = false;
-  std::string failures;
+  StreamReport went;
+  double seconds = 0;
   // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
   const auto failure = std::make_shared<std::string>();
   {
@@ -97,20 +170,39 @@ int run_pack(const Invocation& invocation, const Config& given) {
     };
     try {
       const Meter meter(stream, rows.size(), report);
-      complete = take_samples(stream, rows.size(), invocation.stop);
+      complete = take_samples(stream, invocation.stop);
+      seconds = meter.seconds();
     } catch (const std::runtime_error&) {
       write_ledger();
       throw;
     }
     write_ledger();
-    failures = failures_text(stream.report());
+    went = stream.report();
   }
   if (!failure->empty()) throw std::runtime_error(*failure);
+  const StoreMending mending =
+      complete ? store->mend([&](const Item& item) { return describe(*manifest, item); }) : StoreMending();
   uint64_t held = 0;
   for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
-  Console().say(fmt::format("{} holds {} of {} images in {}; failures: {}{}", folder.string(), held, rows.size(),
-                            count_of(Store(folder).shards(), "shard"), failures,
-                            complete ? "" : "; the same command goes on from here"));
+  const uint64_t shards = Store(folder).shards();
+  if (invocation.flag("json")) {
+    const nlohmann::ordered_json json = {{"store", folder.string()},
+                                         {"images", held},
+                                         {"rows", rows.size()},
+                                         {"shards", shards},
+                                         {"complete", complete},
+                                         {"mended",
+                                          {{"adopted", mending.adopted},
+                                           {"moved", mending.moved},
+                                           {"removed_shards", mending.removed},
+                                           {"removed_bytes", mending.removed_bytes}}},
+                                         {"stream", nlohmann::ordered_json::parse(summary_json(went, seconds))}};
+    write_result(json.dump() + "\n");
+  } else {
+    write_result(fmt::format("{} holds {} of {} images in {}; failures: {}{}{}\n", folder.string(), held, rows.size(),
+                             count_of(shards, "shard"), failures_text(went), mending_text(mending),
+                             complete ? "" : "; the same command goes on from here"));
+  }
   return complete ? kGood : kInterrupted;
 }
 
@@ -121,11 +213,8 @@ int run_verify(const Invocation& invocation, const Config& config) {
   Console console;
   const Store store(config.data.list);
   const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
-  for (const std::string& damage : found.damages) console.say(damage);
-  console.say(fmt::format("{} in {}, {:.1f} MB; {} of {} rows have their image; {} found",
-                          count_of(found.bodies, "body", "bodies"), count_of(found.shards, "shard"),
-                          static_cast<double>(found.bytes) / 1e6, found.rows, store.identity().rows,
-                          count_of(found.damages.size(), "damage")));
+  console.clear();
+  write_result(invocation.flag("json") ? check_json(store, found) : check_text(store, found));
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 

@@ -41,6 +41,7 @@ Pipeline::Pipeline(const Config& config, StreamPlan plan, const MakeSource& make
       failure_rate_(config.data.max_failure_rate),
       reachability_(config.data.outage_limit),
       stage_clock_(threads_),
+      decoding_memory_(threads_),
       ledger_(plan_.start.verdicts),
       tbb_threads_(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads_) + 1),
       arena_(threads_, 0),
@@ -64,6 +65,7 @@ void Pipeline::work() {
       check_outage();
       judge();
       seal();
+      admit_fetched();
       admit();
       look_at_stages();
       publish_report();
@@ -139,6 +141,7 @@ void Pipeline::handle(Developed developed) {
   Flight& done = flight(developed.index);
   for (auto& body : done.bodies) body.reset();
   release(done, done.held);
+  decoding_memory_.remove(done.decoding);
   if (developed.failure) {
     ++counts_.failures.at(static_cast<size_t>(developed.failure->fault));
     give_up(done, std::move(*developed.failure));
@@ -157,15 +160,21 @@ void Pipeline::wake_due_flights() {
   }
 }
 
+/// Whether the consumer, or what it will be given next, waits for this sample: then it is let in, room or not.
+bool Pipeline::is_oldest(uint64_t index) const {
+  return ready_count_ == 0 && (flights_.empty() || flights_.front().index == index);
+}
+
+/// To fetch: what waits to be decoded comes first, or new transfers would take each byte that it waits for.
 bool Pipeline::has_room(uint64_t index) const {
-  const bool is_oldest = ready_count_ == 0 && (flights_.empty() || flights_.front().index == index);
-  const uint64_t used =
-      held_ + assembly_.bytes_in_use() + sample_reserve_ + (assembly_.has_slot(index) ? 0 : assembly_.batch_bytes());
-  return is_oldest || (used <= settings_.memory && transfers_ < 2 * static_cast<uint64_t>(settings_.connections));
+  const uint64_t used = memory() + sample_reserve_ + (assembly_.has_slot(index) ? 0 : assembly_.batch_bytes());
+  return is_oldest(index) || (fetched_.empty() && used <= settings_.memory &&
+                              transfers_ < 2 * static_cast<uint64_t>(settings_.connections));
 }
 
 /// Looking ahead further than this fills memory without making anything faster.
 bool Pipeline::may_plan() const {
+  if (is_planned()) return false;
   constexpr uint64_t kBatches = 3, kRounds = 4;
   const uint64_t samples = kRounds * static_cast<uint64_t>(settings_.connections);
   const uint64_t batches = kBatches + (samples + assembly_.local() - 1) / assembly_.local();
@@ -183,7 +192,7 @@ void Pipeline::admit() {
     if (!is_old) plan_flight();
     if (wanted_.erase(index) > 0) submit(flight(index));
   }
-  activity_.out_of_room = activity_.out_of_room || !may_plan();
+  activity_.out_of_room = activity_.out_of_room || (!may_plan() && !is_planned());
 }
 
 void Pipeline::plan_flight() {
@@ -219,8 +228,28 @@ void Pipeline::request(Flight& wanted, Part part, const std::string& url, const 
   source_->submit({wanted.ticket(part), url, item});
 }
 
+/// What takes no memory to decode need not wait for any.
+void Pipeline::note_fetched(Flight& fetched) {
+  fetched.decoding = developing_bytes(recipe_, fetched.negative());
+  if (fetched.decoding == 0) return start_developing(fetched);
+  fetched.state = Flight::State::kFetched;
+  fetched_.insert(fetched.index);
+}
+
+/// Lets in to be decoded what has room, in order of position.
+void Pipeline::admit_fetched() {
+  while (!fetched_.empty()) {
+    Flight& next = flight(*fetched_.begin());
+    const uint64_t used = held_ + decoding_memory_.bytes_with(next.decoding) + assembly_.bytes_in_use();
+    if (used > settings_.memory && !is_oldest(next.index)) return;
+    fetched_.erase(next.index);
+    start_developing(next);
+  }
+}
+
 void Pipeline::start_developing(Flight& fetched) {
   fetched.state = Flight::State::kDecoding;
+  decoding_memory_.add(fetched.decoding);
   ++decoding_;
   jobs_.push({&fetched, assembly_.slot(fetched.index)});
   arena_.enqueue([this] { inbox_.push(develop_next()); });
@@ -233,11 +262,7 @@ Pipeline::Developed Pipeline::develop_next() {
   if (stopping_) return developed;
   const auto begin = SteadyClock::now();
   try {
-    const auto bytes = [&](Part part) {
-      const auto& body = job.fetched->body(part);
-      return body ? std::span<const std::byte>(*body) : std::span<const std::byte>();
-    };
-    const Negative negative{bytes(Part::kImage), bytes(Part::kCondition), job.fetched->entry.sha256};
+    const Negative negative = job.fetched->negative();
     developed.bytes = negative.image.size() + negative.condition.size();
     developed.failure = develop(recipe_, job.fetched->position, negative, job.slot);
   } catch (const std::exception&) {

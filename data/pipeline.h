@@ -20,6 +20,7 @@
 #include "data/assembly.h"
 #include "data/channel.h"
 #include "data/chooser.h"
+#include "data/decoding_memory.h"
 #include "data/failure_rate.h"
 #include "data/flight.h"
 #include "data/retry.h"
@@ -88,7 +89,9 @@ class Pipeline {
 
   void wake_due_flights();
   void admit();
+  bool is_oldest(uint64_t index) const;
   bool has_room(uint64_t index) const;
+  bool is_planned() const { return planned_ == assembly_.samples(); }
   bool may_plan() const;
   void plan_flight();
   void submit(Flight& flight);
@@ -98,6 +101,8 @@ class Pipeline {
   void settle(Flight& flight);
   void retry_later(Flight& flight, Failure failure);
   void give_up(Flight& flight, Failure failure);
+  void note_fetched(Flight& flight);
+  void admit_fetched();
   void start_developing(Flight& flight);
   Developed develop_next();
 
@@ -115,6 +120,7 @@ class Pipeline {
   Flight& flight(uint64_t index) { return flights_.at(index - flights_.front().index); }
   void hold(Flight& flight, uint64_t bytes);
   void release(Flight& flight, uint64_t bytes);
+  uint64_t memory() const { return held_ + decoding_memory_.bytes() + assembly_.bytes_in_use(); }
   void look_at_stages();
   void publish_report();
   void end_source();
@@ -138,6 +144,7 @@ class Pipeline {
   std::promise<void> ended_;          // the thread has nothing left to do
   Watchdog watchdog_;                 // the consumer's own
   bool stalled_ = false;              // as well
+  uint64_t taken_ = 0;                // as well: samples
 
   // What follows belongs to the thread.
   Assembly assembly_;
@@ -151,7 +158,9 @@ class Pipeline {
   uint64_t judged_ = 0;
   std::set<uint64_t> wanted_;  // to be submitted as soon as there is room, oldest first
   std::set<std::pair<SteadyClock::time_point, uint64_t>> waiting_;
-  uint64_t held_ = 0;
+  std::set<uint64_t> fetched_;  // to be decoded as soon as there is room, oldest first
+  uint64_t held_ = 0;           // encoded bytes
+  DecodingMemory decoding_memory_;
   uint64_t transfers_ = 0;
   int decoding_ = 0;
   uint64_t done_ = 0;  // flights that are, and wait for their turn

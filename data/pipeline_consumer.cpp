@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <stdexcept>
 
 #include "data/pipeline.h"
@@ -7,11 +8,14 @@
 namespace atelier {
 
 std::optional<Delivery> Pipeline::next(const std::stop_token& stop, SteadyClock::time_point until) {
+  if (taken_ == assembly_.samples())
+    throw std::logic_error(fmt::format("the stream has ended: its plan goes to position {}", plan_.end));
   auto before = SteadyClock::now();
   while (!stop.stop_requested()) {
     const bool over = ready_.closed();  // asked first: what was pushed before the end is still delivered
     if (std::optional<Delivery> delivery = ready_.pop_for(std::chrono::milliseconds(50))) {
       --ready_count_;
+      taken_ += static_cast<uint64_t>(delivery->batch.size);
       inbox_.push(Wake{});
       watchdog_.rest();
       return delivery;

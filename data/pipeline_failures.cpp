@@ -18,7 +18,7 @@ std::string describe(const Failure& failure, const std::string& url) {
 
 /// Every answer of a try is there.
 void Pipeline::settle(Flight& asked) {
-  if (!asked.failure) return start_developing(asked);
+  if (!asked.failure) return note_fetched(asked);
   Failure failure = std::move(*asked.failure);
   asked.failure.reset();
   if (failure.transient) return retry_later(asked, std::move(failure));

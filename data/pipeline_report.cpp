@@ -26,7 +26,8 @@ void Pipeline::publish_standing() {
 void Pipeline::look_at_stages() {
   const uint64_t local = assembly_.local(), sealed = flights_.empty() ? planned_ : flights_.front().index;
   activity_.transfers = transfers_;
-  activity_.decoding = static_cast<uint64_t>(decoding_);
+  activity_.decoding = static_cast<uint64_t>(decoding_) + fetched_.size();
+  activity_.decode_waits = !fetched_.empty();
   activity_.finished = done_ + sealed % local + ready_count_ * local;
 }
 
@@ -42,7 +43,7 @@ void Pipeline::end_source() {
 }
 
 void Pipeline::publish_report() {
-  counts_.memory = held_ + assembly_.bytes_in_use();
+  counts_.memory = memory();
   counts_.peak_memory = std::max(counts_.peak_memory, counts_.memory);
   counts_.fetch = stage_clock_.fetch();
   counts_.decode = stage_clock_.decode();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct StreamPlan {
   uint64_t rank = 0, world = 1;
   bool augment = true;  ///< false: no flip, no brightness (held-out batches)
   StreamState start;
+  uint64_t end = std::numeric_limits<uint64_t>::max();  ///< the position behind the last one that is wanted
 
   StratifiedOrder stratified_order() const { return {order, strata, weightings, origin}; }
 };

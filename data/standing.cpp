@@ -23,6 +23,7 @@ std::string what_it_waits_for(const OldestSample& oldest) {
       return "for fetch, an answer of " + who_serves(oldest.url);
     case Flight::State::kWaiting:
       return "for another try at " + who_serves(oldest.url);
+    case Flight::State::kFetched:
     case Flight::State::kDecoding:
       return "for decode";
     case Flight::State::kDone:

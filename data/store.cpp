@@ -1,5 +1,3 @@
-#include "data/store.h"
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -16,8 +14,7 @@
 #include <unistd.h>
 #include <utility>
 
-#include "base/descriptor.h"
-#include "base/files.h"
+#include "data/store_state.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -26,20 +23,7 @@ namespace {
 constexpr int kVersion = 1;
 constexpr size_t kOpenShards = 128;
 
-/// Where a body is: 0 on disk for nowhere, else the shard's number + 1 above, and its slot in the lower 32 bits.
-struct Place {
-  uint64_t shard, slot;
-};
-
-std::string shard_name(uint64_t number) { return fmt::format("shard-{:05}.h5", number); }
-
-/// What index.json says.
-struct Index {
-  StoreIdentity identity;
-  std::vector<ShardFacts> shards;
-};
-
-std::string to_json(const Index& index) {
+std::string to_json(const StoreIndex& index) {
   nlohmann::ordered_json json{
       {"version", kVersion},
       {"list", {{"file", index.identity.list}, {"sha256", index.identity.list_sha256}, {"rows", index.identity.rows}}},
@@ -58,16 +42,20 @@ std::string to_json(const Index& index) {
   return json.dump(1) + "\n";
 }
 
-Index read_index(const fs::path& folder) {
+}  // namespace
+
+std::string shard_name(uint64_t number) { return fmt::format("shard-{:05}.h5", number); }
+
+StoreIndex read_index(const fs::path& folder) {
   const fs::path file = folder / "index.json";
   try {
     const auto json = nlohmann::json::parse(read_file(file));
     if (json.at("version") != kVersion) throw std::invalid_argument("another version");
-    Index index{.identity = {.list_sha256 = json.at("list").at("sha256"),
-                             .rows = json.at("list").at("rows"),
-                             .list = json.at("list").at("file"),
-                             .packing = json.value("packing", "")},
-                .shards = {}};
+    StoreIndex index{.identity = {.list_sha256 = json.at("list").at("sha256"),
+                                  .rows = json.at("list").at("rows"),
+                                  .list = json.at("list").at("file"),
+                                  .packing = json.value("packing", "")},
+                     .shards = {}};
     if (index.identity.rows == 0) throw std::invalid_argument("no rows");
     for (const auto& shard : json.at("shards")) {
       index.shards.push_back({.samples = shard.at("samples"),
@@ -87,9 +75,8 @@ Index read_index(const fs::path& folder) {
   }
 }
 
-bool has_index(const fs::path& folder) {
-  std::error_code ignored;
-  return fs::exists(folder / "index.json", ignored);
+void publish_index(const fs::path& folder, const StoreIndex& index) {
+  publish_file(folder / "index.json", to_json(index));
 }
 
 FileLock lock_of(const fs::path& folder) {
@@ -97,6 +84,13 @@ FileLock lock_of(const fs::path& folder) {
     if (auto lock = FileLock::try_acquire(folder / "lock")) return std::move(*lock);
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
+}
+
+namespace {
+
+bool has_index(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / "index.json", ignored);
 }
 
 /// Than what a store that is being made begins with.
@@ -118,35 +112,20 @@ void remove_leftovers(const fs::path& folder) {
 
 }  // namespace
 
-struct Store::State {
-  fs::path folder;
-  uint64_t rows = 0;
-  std::optional<Descriptor> places;
-  mutable std::mutex mutex;  // guards what follows
-  mutable Index index;
-  mutable std::map<uint64_t, std::shared_ptr<const Descriptor>> open;
-  mutable std::deque<uint64_t> opened;  // the keys of `open`, oldest first
+std::optional<BodyPlace> BodyPlace::from(uint64_t stored) {
+  if (stored == 0) return std::nullopt;
+  return BodyPlace{(stored >> 32) - 1, stored & std::numeric_limits<uint32_t>::max()};
+}
 
-  explicit State(fs::path path) : folder(std::move(path)) {}
-
-  uint64_t offset_of(const Item& item) const { return sizeof(uint64_t) * (item.row + (item.condition ? rows : 0)); }
-  std::optional<Place> place_of(const Item& item) const;
-  std::optional<ShardFacts> facts_of(const Place& place) const;
-  std::shared_ptr<const Descriptor> file_of(uint64_t shard) const;
-  void write_places(uint64_t shard, const std::vector<Item>& items) const;
-  void finish_last_shard() const;
-};
-
-std::optional<Place> Store::State::place_of(const Item& item) const {
+std::optional<BodyPlace> Store::State::place_of(const Item& item) const {
   if (item.row >= rows) return std::nullopt;
   uint64_t place = 0;
-  if (!places->read_at(std::as_writable_bytes(std::span(&place, 1)), offset_of(item)) || place == 0)
-    return std::nullopt;
-  return Place{(place >> 32) - 1, place & std::numeric_limits<uint32_t>::max()};
+  if (!places->read_at(std::as_writable_bytes(std::span(&place, 1)), offset_of(item))) return std::nullopt;
+  return BodyPlace::from(place);
 }
 
 /// Nothing: no such body has been sealed. Another process may have sealed the shard since this one looked.
-std::optional<ShardFacts> Store::State::facts_of(const Place& place) const {
+std::optional<ShardFacts> Store::State::facts_of(const BodyPlace& place) const {
   const std::lock_guard lock(mutex);
   if (place.shard >= index.shards.size()) index = read_index(folder);
   if (place.shard >= index.shards.size() || place.slot >= index.shards[place.shard].samples) return std::nullopt;
@@ -166,12 +145,14 @@ std::shared_ptr<const Descriptor> Store::State::file_of(uint64_t shard) const {
   return file;
 }
 
+void Store::State::write_place(const Item& item, const BodyPlace& place) const {
+  const uint64_t stored = (place.shard + 1) << 32 | place.slot;
+  if (!places->write_at(std::as_bytes(std::span(&stored, 1)), offset_of(item)))
+    throw std::system_error(errno, std::generic_category(), "cannot write " + (folder / "places").string());
+}
+
 void Store::State::write_places(uint64_t shard, const std::vector<Item>& items) const {
-  for (size_t slot = 0; slot < items.size(); ++slot) {
-    const uint64_t place = (shard + 1) << 32 | slot;
-    if (!places->write_at(std::as_bytes(std::span(&place, 1)), offset_of(items[slot])))
-      throw std::system_error(errno, std::generic_category(), "cannot write " + (folder / "places").string());
-  }
+  for (size_t slot = 0; slot < items.size(); ++slot) write_place(items[slot], {shard, slot});
   sync_path(folder / "places");
 }
 
@@ -209,7 +190,7 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
   if (is_foreign && !has_index(folder))
     throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
   const FileLock lock = lock_of(folder);
-  if (!has_index(folder)) publish_file(folder / "index.json", to_json({.identity = identity, .shards = {}}));
+  if (!has_index(folder)) publish_index(folder, {.identity = identity, .shards = {}});
   state_->index = read_index(folder);
   const StoreIdentity& held = state_->index.identity;
   if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
@@ -222,12 +203,13 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
         identity.packing.empty() ? "they came" : identity.packing));
   if (held.list.empty() && !identity.list.empty()) {
     state_->index.identity.list = identity.list;
-    publish_file(folder / "index.json", to_json(state_->index));
+    publish_index(folder, state_->index);
   }
   remove_leftovers(folder);
   state_->rows = identity.rows;
   state_->places.emplace(folder / "places", O_RDWR | O_CREAT);
   state_->finish_last_shard();
+  state_->opened_with = state_->index.shards.size();
 }
 
 Store::~Store() = default;
@@ -241,7 +223,8 @@ StoreIdentity Store::identity() const {
 
 uint64_t Store::shards() const {
   const std::lock_guard lock(state_->mutex);
-  return state_->index.shards.size();
+  return static_cast<uint64_t>(
+      std::ranges::count_if(state_->index.shards, [](const ShardFacts& shard) { return shard.samples > 0; }));
 }
 
 bool Store::has(const Item& item) const {
@@ -258,6 +241,9 @@ std::optional<std::variant<std::vector<std::byte>, Failure>> Store::read(const I
     return read_body(*state_->file_of(place->shard), *facts, place->slot, item, max_bytes);
   } catch (const std::system_error& error) {
     const int code = error.code().value();
+    // Its shard may have been removed since, when nothing led to it any more.
+    if (const auto now = state_->place_of(item); code == ENOENT && now && now->shard != place->shard)
+      return read(item, max_bytes);
     const bool transient = code == EMFILE || code == ENFILE || code == EIO || code == ESTALE || code == ENOMEM;
     return Failure{Fault::kMissingFile, error.what(), transient};
   }
@@ -279,7 +265,7 @@ void Store::add(const ShardDraft& draft) {
     const ShardFacts facts = write_shard(partial, draft);
     sync_path(partial);
     const FileLock lock = lock_of(state.folder);
-    Index index = read_index(state.folder);
+    StoreIndex index = read_index(state.folder);
     const uint64_t number = index.shards.size();
     if (number != state.index.shards.size()) {
       const std::lock_guard guard(state.mutex);
@@ -288,7 +274,7 @@ void Store::add(const ShardDraft& draft) {
     }
     fs::rename(partial, state.folder / shard_name(number));
     index.shards.push_back(facts);
-    publish_file(state.folder / "index.json", to_json(index));
+    publish_index(state.folder, index);
     {
       const std::lock_guard guard(state.mutex);
       state.index = std::move(index);
@@ -299,57 +285,6 @@ void Store::add(const ShardDraft& draft) {
     fs::remove(partial, ignored);
     throw;
   }
-}
-
-StoreCheck Store::check(const std::function<void(double)>& progress) const {
-  constexpr size_t kMostDamages = 100;
-  const Index index = read_index(state_->folder);
-  StoreCheck found;
-  const auto damage = [&](std::string sentence) {
-    if (found.damages.size() < kMostDamages) found.damages.push_back(std::move(sentence));
-  };
-  const auto tell = [&](uint64_t done, uint64_t all, double from) {
-    if (progress) progress(from + 0.5 * static_cast<double>(done) / static_cast<double>(std::max<uint64_t>(1, all)));
-  };
-  for (uint64_t number = 0; number < index.shards.size(); ++number) {
-    const ShardFacts& facts = index.shards[number];
-    const fs::path file = state_->folder / shard_name(number);
-    ++found.shards;
-    found.bodies += facts.samples;
-    found.bytes += facts.bytes;
-    tell(number, index.shards.size(), 0);
-    try {
-      if (sha256_file(file) != facts.sha256)
-        damage(fmt::format("{} is not as it was sealed: its SHA-256 is another", file.string()));
-      else if (const auto items = read_items(file);
-               !std::ranges::all_of(items, [&](const Item& item) { return state_->place_of(item).has_value(); }))
-        damage(fmt::format("{} holds images that {} does not lead to; pack the list again", file.string(),
-                           (state_->folder / "places").string()));
-    } catch (const std::exception& error) {
-      damage(error.what());
-    }
-  }
-  const uint64_t bytes = fs::file_size(state_->folder / "places"), places = bytes / sizeof(uint64_t);
-  if (bytes % sizeof(uint64_t) != 0 || places > 2 * state_->rows)
-    damage(fmt::format("{} has {} bytes, which no {} rows have", (state_->folder / "places").string(), bytes,
-                       state_->rows));
-  for (uint64_t place = 0; place < places; ++place) {
-    const Item item{place % state_->rows, place >= state_->rows};
-    if (place % 256 == 0) tell(place, places, 0.5);
-    const auto body = read(item, std::numeric_limits<uint64_t>::max());
-    if (!body) continue;
-    if (const auto* failure = std::get_if<Failure>(&*body)) {
-      damage(fmt::format("row {}{}: {}", item.row, item.condition ? " (condition)" : "", failure->detail));
-    } else {
-      found.rows += !item.condition;
-    }
-  }
-  if (const std::string& list = index.identity.list;
-      !list.empty() &&
-      (!fs::exists(state_->folder / list) || sha256_file(state_->folder / list) != index.identity.list_sha256))
-    damage(fmt::format("{} is not the list that was packed", (state_->folder / list).string()));
-  if (progress) progress(1);
-  return found;
 }
 
 }  // namespace atelier

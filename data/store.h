@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -27,8 +28,18 @@ struct StoreIdentity {
 /// What a check of a whole store found.
 struct StoreCheck {
   uint64_t shards = 0, bodies = 0, bytes = 0;
-  uint64_t rows = 0;                 ///< whose image is there
+  uint64_t rows = 0;    ///< whose image is there
+  uint64_t unused = 0;  ///< shards that nothing leads to, as all that they hold is in others
+  uint64_t unused_bytes = 0;
   std::vector<std::string> damages;  ///< a sentence each
+};
+
+/// What mending a store came to.
+struct StoreMending {
+  uint64_t adopted = 0;  ///< bodies that nothing had led to and something does again
+  uint64_t moved = 0;    ///< good bodies of damaged shards, sealed anew
+  uint64_t removed = 0;  ///< shards that nothing led to
+  uint64_t removed_bytes = 0;
 };
 
 /// Bodies of a list's rows on disk: a folder of sealed shards (shard.h), `places` (where each body is) and index.json,
@@ -63,11 +74,19 @@ class Store {
   /// Seals a shard of at least one body; from then on it is found, also by other processes.
   void add(const ShardDraft& draft);
 
+  /// Leads to good bodies again that nothing leads to, seals those of damaged shards anew, and removes shards that
+  /// nothing leads to any more, which are files with a shard's name alone; for when all that can be had has been added.
+  /// Reads the shards that were there when this store was opened. Others may read and add meanwhile.
+  ///   describe  the url and the label of an item
+  using Describe = std::function<std::pair<std::string, std::string>(const Item&)>;
+  StoreMending mend(const Describe& describe);
+
   /// Reads everything: the hash of every shard and the checksum of every body.
   StoreCheck check(const std::function<void(double share)>& progress = {}) const;
 
+  struct State;  ///< store_state.h
+
  private:
-  struct State;
   std::unique_ptr<State> state_;
 };
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -126,6 +127,7 @@ class StoredSource::Work {
     const auto* body = std::get_if<std::vector<std::byte>>(&fetched.body);
     if (!body || body->empty() || !writable_ || (!replaces && store_->has(request.item))) return;
     if (drafted_.contains({request.item.row, request.item.condition})) return;  // asked for twice at once
+    if (replaces) replacing_.insert(draft_.size());
     const int64_t label = manifest_->label_index(request.item.row);
     std::string name = label < 0 ? "" : manifest_->labels()[static_cast<size_t>(label)];
     {
@@ -136,10 +138,25 @@ class StoredSource::Work {
     if (draft_.bytes.size() >= kShardBytes) seal();
   }
 
+  /// What another process that shares the store has not stored meanwhile; nothing: all of it.
+  std::optional<ShardDraft> draft_without_stored() const {
+    std::vector<size_t> fresh;
+    for (size_t slot = 0; slot < draft_.size(); ++slot)
+      if (replacing_.contains(slot) || !store_->has(draft_.items[slot])) fresh.push_back(slot);
+    if (fresh.size() == draft_.size()) return std::nullopt;
+    ShardDraft draft;
+    for (const size_t slot : fresh)
+      draft.add(draft_.items[slot], draft_.urls[slot], draft_.labels[slot],
+                std::span(draft_.bytes).subspan(draft_.offsets[slot], draft_.offsets[slot + 1] - draft_.offsets[slot]));
+    return draft;
+  }
+
   void seal() {
     if (draft_.size() == 0) return;
     try {
-      store_->add(draft_);
+      const std::optional<ShardDraft> fresh = draft_without_stored();
+      if (!fresh) store_->add(draft_);
+      if (fresh && fresh->size() > 0) store_->add(*fresh);
     } catch (const std::exception& error) {
       writable_ = false;
       if (options_.failed) options_.failed(error.what());
@@ -147,6 +164,7 @@ class StoredSource::Work {
     const std::lock_guard lock(draft_mutex_);
     draft_ = {};
     drafted_.clear();
+    replacing_.clear();
   }
 
   const std::shared_ptr<Store> store_;
@@ -165,6 +183,7 @@ class StoredSource::Work {
   std::mutex draft_mutex_;  // of what only the writer changes and readers look at
   ShardDraft draft_;
   std::map<std::pair<uint64_t, bool>, size_t> drafted_;  // item -> its slot in the draft
+  std::set<size_t> replacing_;                           // slots that are there for a damaged body; the writer's own
 
   std::jthread writer_;
   std::unique_ptr<Source> other_;

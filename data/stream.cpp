@@ -1,5 +1,6 @@
 #include "data/stream.h"
 
+#include <algorithm>
 #include <mutex>
 #include <stdexcept>
 #include <utility>
@@ -67,7 +68,8 @@ Batch Stream::next(const std::stop_token& stop, std::chrono::milliseconds patien
   consumer_->counts.deliver.item.add(Seconds(end - begin).count());
   consumer_->counts.deliver.bytes += pixel_bytes(delivery->batch);
   for (Verdict& verdict : delivery->verdicts) consumer_->state.verdicts.add(std::move(verdict));
-  consumer_->state.position += consumer_->pipeline->plan().batch;
+  const StreamPlan& made_of = plan();
+  consumer_->state.position = std::min(consumer_->state.position + made_of.batch, made_of.end);
   consumer_->counts.delivered += static_cast<uint64_t>(delivery->batch.size);
   consumer_->counts.substituted += delivery->substituted;
   return std::move(delivery->batch);

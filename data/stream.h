@@ -20,9 +20,9 @@ namespace atelier {
 
 /// How a stage has been doing since the stream began.
 struct StageReport {
-  /// Seconds that it was busy, that it had no input, and that there was no room for its output; they add up to the
-  /// time since the stream began. Decoding counts the mean of its threads; deliver counts from the first
-  /// batch on and is busy while the consumer is away.
+  /// Seconds that it was busy, that it had no input, and that there was no room for its output (or, to decode, in
+  /// data.memory); they add up to the time since the stream began. Decoding counts the mean of its threads; deliver
+  /// counts from the first batch on and is busy while the consumer is away.
   double busy = 0, starved = 0, blocked = 0;
   /// One item: from asking the source for an image to its answer, whatever it is, with the wait for others of its host;
   /// decoding one image on its thread; one wait of next() for a batch.
@@ -37,7 +37,7 @@ struct Limit {
   std::string stage;          ///< "network", "decode" or "consumer"
   std::string host;           ///< the one that was waited for most, when the network limits
   double network_gives = 0;   ///< answers, while any were awaited
-  double decode_gives = 0;    ///< with all threads busy
+  double decode_gives = 0;    ///< with all threads busy, or as many as data.memory has room for
   double consumer_takes = 0;  ///< if it never had to wait; 0: it does nothing but wait
   std::string sentence;       ///< "network: example.org:443 gives 31.0 images/s, the consumer takes 55.2"
   std::string brief;          ///< "network (example.org:443) 31.0 of 55.2/s"
@@ -53,9 +53,9 @@ struct StreamReport {
   StageReport fetch, decode, deliver;
   int decode_threads = 0;
   std::vector<HostCounts> hosts;  ///< those that were waited for most, the worst first
-  uint64_t memory = 0;            ///< bytes of data.memory in use: transfers at their largest, encoded images, batches
-  uint64_t peak_memory = 0;       ///< the most that ever were
-  double waited = 0;              ///< seconds next() blocked
+  uint64_t memory = 0;       ///< bytes of data.memory in use: transfers at their largest, encoded, decoded, batches
+  uint64_t peak_memory = 0;  ///< the most that ever were
+  double waited = 0;         ///< seconds next() blocked
   Limit limit;
 };
 
@@ -80,12 +80,14 @@ class Stream {
   /// uses (the source too), so that the program can save, say why and end.
   ~Stream();
 
-  /// The next batch of this rank: blocks until it is there; the stream never ends by itself. A batch never mixes rows
-  /// of two calls' positions: it holds positions [p + share.begin, p + share.end) of global batch p .. p + batch - 1.
-  /// Throws std::runtime_error, one sentence, when more than data.max_failure_rate of the last 10,000 positions failed
-  /// (judged from 100 positions on), when nothing was reachable for data.outage_limit, when every entry of the list
-  /// has a verdict, or when nothing at all has moved for data.stall_limit of waiting here: then something hangs. `stop`
-  /// ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
+  /// The next batch of this rank: blocks until it is there. The stream never ends by itself, unless its plan says
+  /// where: then nothing from there on is fetched, the last batch may be a short one, and one more is a
+  /// std::logic_error. A batch never mixes rows of two calls' positions: it holds positions [p + share.begin, p +
+  /// share.end) of global batch p .. p + batch - 1. Throws std::runtime_error, one sentence, when more than
+  /// data.max_failure_rate of the last 10,000 positions failed (judged from 100 positions on), when nothing was
+  /// reachable for data.outage_limit, when every entry of the list has a verdict, or when nothing at all has moved for
+  /// data.stall_limit of waiting here: then something hangs. `stop` ends the wait within 100 ms, and so does the end of
+  /// `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// What it is made of: labels are plan().manifest->labels(), a pass is plan().order.entries positions.

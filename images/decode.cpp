@@ -20,11 +20,13 @@ bool has_at(std::span<const std::byte> bytes, size_t offset, std::string_view si
 }
 
 bool is_jpeg(std::span<const std::byte> bytes) { return has_at(bytes, 0, "\xff\xd8\xff"); }
+bool is_png(std::span<const std::byte> bytes) { return has_at(bytes, 0, "\x89PNG\r\n\x1a\n"); }
+bool is_webp(std::span<const std::byte> bytes) { return has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP"); }
 
 Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
   if (is_jpeg(bytes)) return read_jpeg(bytes, min_side, max_pixels);
-  if (has_at(bytes, 0, "\x89PNG\r\n\x1a\n")) return read_png(bytes, max_pixels);
-  if (has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP")) return read_webp(bytes, max_pixels);
+  if (is_png(bytes)) return read_png(bytes, max_pixels);
+  if (is_webp(bytes)) return read_webp(bytes, max_pixels);
   return DecodeFailure{DecodeFault::kNotAnImage, bytes.empty() ? "an empty file" : "neither JPEG, PNG nor WebP"};
 }
 
@@ -75,6 +77,13 @@ std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, con
   const auto& [image, orientation] = std::get<Stored>(reading);
   resize(image, place(image.width, image.height, orientation, framing, augmentation), planes);
   return std::nullopt;
+}
+
+uint64_t decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels) {
+  if (is_jpeg(bytes)) return jpeg_decoding_bytes(bytes, framing, max_pixels);
+  if (is_png(bytes)) return png_decoding_bytes(bytes, max_pixels);
+  if (is_webp(bytes)) return webp_decoding_bytes(bytes, max_pixels);
+  return 0;
 }
 
 std::optional<DecodeFailure> judge_size(std::string_view format, int64_t width, int64_t height, int64_t max_pixels) {

@@ -47,4 +47,10 @@ std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, con
                                            const Augmentation& augmentation, std::span<uint8_t> planes,
                                            int64_t max_pixels = kMaxPixels);
 
+/// The bytes that decode_square() will take at once besides `planes` and some rows of the picture, judged from the
+/// header before any pixel is allocated: none for a JPEG of one scan that is grey or YCbCr, its coefficients for one of
+/// several scans (a progressive one), the whole picture for all else. 0 for what it would refuse by the header.
+///   threads  any number at once; keeps nothing
+uint64_t decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels = kMaxPixels);
+
 }  // namespace atelier

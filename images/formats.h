@@ -31,6 +31,11 @@ std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const F
 Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels);
 Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels);
 
+/// What decoding_bytes() says, by format.
+uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels);
+uint64_t png_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+uint64_t webp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+
 /// The orientation in a JPEG file, or in an EXIF block with or without its "Exif\0\0"; 1 when there is none that holds.
 int orientation_of_jpeg(std::span<const std::byte> file);
 int orientation_of_block(std::span<const std::byte> exif);

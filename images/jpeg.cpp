@@ -102,6 +102,24 @@ class Decoder {
     return std::nullopt;
   }
 
+  bool is_cmyk() const { return jpeg_.jpeg_color_space == JCS_CMYK || jpeg_.jpeg_color_space == JCS_YCCK; }
+  /// Of a row that read_pixels() takes.
+  size_t stride() const { return static_cast<size_t>(width()) * (is_cmyk() ? 4 : 3); }
+  /// That libjpeg keeps, because a file of several scans has its picture only at the end.
+  uint64_t coefficient_bytes() {
+    if (!jpeg_has_multiple_scans(&jpeg_)) return 0;
+    const auto padded = [](JDIMENSION blocks, int factor) {
+      const auto step = static_cast<uint64_t>(factor);
+      return (blocks + step - 1) / step * step;
+    };
+    uint64_t blocks = 0;
+    for (int i = 0; i < jpeg_.num_components; ++i) {
+      const jpeg_component_info& plane = jpeg_.comp_info[i];
+      blocks +=
+          padded(plane.width_in_blocks, plane.h_samp_factor) * padded(plane.height_in_blocks, plane.v_samp_factor);
+    }
+    return blocks * sizeof(JBLOCK);
+  }
   int width() const { return static_cast<int>(jpeg_.output_width); }
   int height() const { return static_cast<int>(jpeg_.output_height); }
   DecodeFailure failure() const { return damaged("JPEG", errors_.reason); }
@@ -117,9 +135,9 @@ class Decoder {
 
 Reading read_pixels(Decoder& jpeg, std::span<const std::byte> bytes) {
   Stored stored;
-  const bool cmyk = jpeg->jpeg_color_space == JCS_CMYK || jpeg->jpeg_color_space == JCS_YCCK;
+  const bool cmyk = jpeg.is_cmyk();
   jpeg->out_color_space = cmyk ? JCS_CMYK : JCS_RGB;
-  const size_t stride = static_cast<size_t>(jpeg.width()) * (cmyk ? 4 : 3);
+  const size_t stride = jpeg.stride();
   stored.image.width = jpeg.width();
   stored.image.height = jpeg.height();
   stored.image.rgb.resize(stride * jpeg->output_height);
@@ -250,6 +268,13 @@ Reading read_jpeg(std::span<const std::byte> bytes, int min_side, int64_t max_pi
   Decoder jpeg(bytes);
   if (auto failure = jpeg.open(min_side, max_pixels)) return *std::move(failure);
   return read_pixels(jpeg, bytes);
+}
+
+uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels) {
+  Decoder jpeg(bytes);
+  if (jpeg.open(framing.side, max_pixels)) return 0;
+  const uint64_t picture = PlaneReader(jpeg).can_read() ? 0 : jpeg.stride() * static_cast<uint64_t>(jpeg.height());
+  return jpeg.coefficient_bytes() + picture;
 }
 
 std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const Framing& framing,

@@ -57,12 +57,9 @@ bool succeeds(png_structp png, const Steps& steps) {
   return true;
 }
 
-}  // namespace
-
-Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels) {
-  Source source{bytes};
-  const Png png(source);
-
+/// Reads the header, and has everything become 8-bit RGB or RGBA: palette, few bits and transparent colours expanded,
+/// 16 bit rounded.
+std::optional<DecodeFailure> open(const Png& png, const Source& source, int64_t max_pixels) {
   // Of the chunks that a picture can do without, only EXIF is read: nobody's text or profile is inflated.
   const bool header_read = succeeds(png.read, [&] {
     png_set_keep_unknown_chunks(png.read, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
@@ -72,9 +69,7 @@ Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels) {
   });
   if (!header_read) return damaged("PNG", source.reason);
   const png_uint_32 width = png_get_image_width(png.read, png.info), height = png_get_image_height(png.read, png.info);
-  if (auto failure = judge_size("PNG", width, height, max_pixels)) return std::move(*failure);
-
-  // Everything becomes 8-bit RGB or RGBA: palette, few bits and transparent colours expanded, 16 bit rounded.
+  if (auto failure = judge_size("PNG", width, height, max_pixels)) return failure;
   const bool prepared = succeeds(png.read, [&] {
     png_set_expand(png.read);
     png_set_scale_16(png.read);
@@ -83,8 +78,18 @@ Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels) {
     png_read_update_info(png.read, png.info);
   });
   if (!prepared) return damaged("PNG", source.reason);
+  return std::nullopt;
+}
+
+}  // namespace
+
+Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels) {
+  Source source{bytes};
+  const Png png(source);
+  if (auto failure = open(png, source, max_pixels)) return *std::move(failure);
 
   Stored stored;
+  const png_uint_32 width = png_get_image_width(png.read, png.info), height = png_get_image_height(png.read, png.info);
   const size_t stride = png_get_rowbytes(png.read, png.info);
   stored.image.width = static_cast<int>(width);
   stored.image.height = static_cast<int>(height);
@@ -104,6 +109,13 @@ Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels) {
     stored.orientation = orientation_of_block(std::as_bytes(std::span(exif, exif_size)));
   }
   return stored;
+}
+
+uint64_t png_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels) {
+  Source source{bytes};
+  const Png png(source);
+  if (open(png, source, max_pixels)) return 0;
+  return uint64_t{png_get_rowbytes(png.read, png.info)} * png_get_image_height(png.read, png.info);
 }
 
 }  // namespace atelier

@@ -31,17 +31,21 @@ int orientation(std::span<const std::byte> file) {
   return result;
 }
 
+std::optional<DecodeFailure> open(std::span<const std::byte> bytes, WebPBitstreamFeatures& features,
+                                  int64_t max_pixels) {
+  const VP8StatusCode status = WebPGetFeatures(as_uint8(bytes), bytes.size(), &features);
+  if (status != VP8_STATUS_OK) return damaged("WebP", status_name(status));
+  if (features.has_animation) return DecodeFailure{DecodeFault::kNotAnImage, "an animated WebP"};
+  return judge_size("WebP", features.width, features.height, max_pixels);
+}
+
 }  // namespace
 
 Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels) {
   WebPDecoderConfig config;
   WebPInitDecoderConfig(&config);
-  VP8StatusCode status = WebPGetFeatures(as_uint8(bytes), bytes.size(), &config.input);
-  if (status != VP8_STATUS_OK) return damaged("WebP", status_name(status));
-  if (config.input.has_animation) return DecodeFailure{DecodeFault::kNotAnImage, "an animated WebP"};
+  if (auto failure = open(bytes, config.input, max_pixels)) return *std::move(failure);
   const int width = config.input.width, height = config.input.height;
-  if (auto failure = judge_size("WebP", width, height, max_pixels)) return std::move(*failure);
-
   Stored stored;
   const bool alpha = config.input.has_alpha;
   const int stride = width * (alpha ? 4 : 3);
@@ -51,11 +55,21 @@ Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels) {
   config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
   config.output.is_external_memory = 1;
   config.output.u.RGBA = {stored.image.rgb.data(), stride, stored.image.rgb.size()};
-  status = WebPDecode(as_uint8(bytes), bytes.size(), &config);
+  const VP8StatusCode status = WebPDecode(as_uint8(bytes), bytes.size(), &config);
   if (status != VP8_STATUS_OK) return damaged("WebP", status_name(status));
   if (alpha) composite_on_white(stored.image.rgb);
   stored.orientation = orientation(bytes);
   return stored;
+}
+
+uint64_t webp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels) {
+  constexpr int kLossy = 1;  // of WebPBitstreamFeatures::format
+  WebPBitstreamFeatures features;
+  if (open(bytes, features, max_pixels)) return 0;
+  // libwebp's own: of a lossless picture ARGB, of an alpha channel beside a lossy one its plane and at most ARGB.
+  const bool alpha = features.has_alpha;
+  const uint64_t inside = features.format != kLossy ? 4 : alpha ? 5 : 0;
+  return (inside + (alpha ? 4 : 3)) * static_cast<uint64_t>(features.width) * static_cast<uint64_t>(features.height);
 }
 
 }  // namespace atelier

@@ -264,6 +264,8 @@ int train(const Invocation& invocation) {
   plan.order.window = state.choices.window;
   const StreamPlan first_rows = plan;
   plan.start.position = state.clock.position();
+  const uint64_t batch = state.clock.batch(), left = state.clock.total() - state.clock.position();
+  plan.end = plan.start.position + (left + batch - 1) / batch * batch;
   plan.origin = state.lists.back().position;
   if (folder.newest) {
     trainer.load(folder.newest->folder);

@@ -23,6 +23,7 @@ Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, co
   count = std::min(count, static_cast<int64_t>(plan.order.entries));
   plan.augment = false;
   plan.batch = static_cast<uint64_t>(std::min<int64_t>(count, 32));
+  plan.end = plan.start.position + static_cast<uint64_t>(count);
   Stream stream(config, plan);
   std::vector<torch::Tensor> images, conditions, labels;
   std::vector<uint64_t> positions;
@@ -36,9 +37,8 @@ Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, co
     positions.insert(positions.end(), examples.positions.begin(), examples.positions.end());
   }
   if (positions.empty()) return {};
-  const Examples all{torch::cat(images), conditions.empty() ? torch::Tensor() : torch::cat(conditions),
-                     torch::cat(labels), positions};
-  return slice(all, 0, std::min(count, static_cast<int64_t>(positions.size())), torch::kCPU);
+  return {torch::cat(images), conditions.empty() ? torch::Tensor() : torch::cat(conditions), torch::cat(labels),
+          positions};
 }
 
 }  // namespace atelier

@@ -22,7 +22,8 @@ BenchResult two_cores() {
           .decode_one = stage(1'000, 1, 1),
           .decode_all = stage(2'000, 1, 2),
           .stream = stage(1'785, 1, 1.785 * 1.12),
-          .threads = 2};
+          .threads = 2,
+          .rows = 20'000};
 }
 
 TEST(BenchModel, TheSlowestStageIsTheLimitOfThisMachine) {

@@ -57,6 +57,16 @@ TEST(Limit, TheThreadsThatDecode) {
   EXPECT_EQ(limit.brief, "decode 34.4 of 310/s");
 }
 
+TEST(Limit, ThreadsThatWaitForMemory) {
+  StreamReport waiting = report(50, 20, 10);
+  waiting.decode.blocked = 70;
+  waiting.decode.starved = 10;
+  const Limit limit = limit_of(waiting);
+  EXPECT_EQ(limit.stage, "decode");
+  EXPECT_EQ(limit.sentence,
+            "decode: 2 threads give 34.4 images/s (78% idle for want of data.memory), the consumer takes 310");
+}
+
 TEST(Limit, TheConsumerItself) {
   const Limit limit = limit_of(report(20, 10, 99));
   EXPECT_EQ(limit.stage, "consumer");

@@ -225,6 +225,106 @@ TEST_F(StoreTest, ProcessesAddSideBySide) {
   EXPECT_TRUE(store.check().damages.empty());
 }
 
+std::pair<std::string, std::string> describe(const Item& item) {
+  return {"http://h/" + std::to_string(item.row), "chair"};
+}
+
+TEST_F(StoreTest, MendingSealsTheGoodBodiesOfADamagedShardAnewAndRemovesIt) {
+  Store(folder_, kIdentity).add(draft_of(0, 50));
+  const Store reader(folder_);
+  expect_body(reader, {1});
+  flip_byte("shard-00000.h5", 2048 + 30);  // in row 0's body
+  Store mended(folder_, kIdentity);
+  mended.add(draft_of(0, 1));  // as a pack does that has fetched it again
+  EXPECT_THAT(mended.check().damages, ::testing::ElementsAre(HasSubstr("shard-00000.h5 is not as it was sealed")));
+  const StoreMending done = mended.mend(describe);
+  EXPECT_EQ(done.moved, 49u);
+  EXPECT_EQ(done.removed, 1u);
+  EXPECT_EQ(done.adopted, 0u);
+  EXPECT_FALSE(fs::exists(folder_ / "shard-00000.h5"));
+  EXPECT_EQ(Store(folder_).shards(), 2u);
+  const StoreCheck found = Store(folder_).check();
+  EXPECT_THAT(found.damages, ::testing::IsEmpty());
+  EXPECT_EQ(found.unused, 0u);
+  EXPECT_EQ(found.rows, 50u);
+  for (uint64_t row = 0; row < 50; ++row) {
+    expect_body(reader, {row});
+    expect_body(mended, {row});
+  }
+  mended.add(draft_of(50, 60));
+  expect_body(reader, {55});
+}
+
+TEST_F(StoreTest, MendingKeepsADamagedBodyThatNobodyCouldFetchAgain) {
+  Store(folder_, kIdentity).add(draft_of(0, 50));
+  flip_byte("shard-00000.h5", 2048 + 30);
+  Store store(folder_, kIdentity);
+  EXPECT_EQ(store.mend(describe).removed, 0u);
+  EXPECT_TRUE(fs::exists(folder_ / "shard-00000.h5"));
+  EXPECT_EQ(fault_of(store, {0}), Fault::kChecksum);
+  for (uint64_t row = 1; row < 50; ++row) expect_body(store, {row});
+}
+
+TEST_F(StoreTest, MendingFindsBodiesAgainThatNothingLeadsTo) {
+  {
+    Store store(folder_, kIdentity);
+    store.add(draft_of(0, 50));
+    store.add(draft_of(50, 60));
+  }
+  fs::resize_file(folder_ / "places", 0);
+  Store store(folder_, kIdentity);  // gives the last shard its places by itself
+  EXPECT_FALSE(store.has({0}));
+  EXPECT_EQ(store.mend(describe).adopted, 50u);
+  for (uint64_t row = 0; row < 60; ++row) expect_body(store, {row});
+  EXPECT_THAT(store.check().damages, ::testing::IsEmpty());
+}
+
+TEST_F(StoreTest, MendingRemovesNothingButItsOwn) {
+  {
+    Store store(folder_, kIdentity);
+    for (int i = 0; i < 3; ++i) store.add(draft_of(0, 50));  // the same by three processes
+  }
+  fs::copy_file(folder_ / "shard-00002.h5", folder_ / "shard-00003.h5");  // killed before it was named
+  EXPECT_EQ(Store(folder_).check().unused, 3u);
+  std::ofstream(folder_ / "shard-00004.h5") << "somebody's notes";
+  fs::create_directories(folder_ / "shard-00005.h5");
+  fs::copy_file(folder_ / "shard-00002.h5", temporary_ / "elsewhere.h5");
+  fs::create_symlink(temporary_ / "elsewhere.h5", folder_ / "shard-00006.h5");
+  fs::copy_file(folder_ / "shard-00002.h5", folder_ / "shard-7.h5");
+  Store store(folder_, kIdentity);
+  EXPECT_EQ(store.mend(describe).removed, 3u);
+  for (const char* name : {"shard-00002.h5", "shard-00004.h5", "shard-00005.h5", "shard-00006.h5", "shard-7.h5"})
+    EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+  for (const char* name : {"shard-00000.h5", "shard-00001.h5", "shard-00003.h5"})
+    EXPECT_FALSE(fs::exists(folder_ / name)) << name;
+  EXPECT_THAT(store.check().damages, ::testing::IsEmpty());
+  for (uint64_t row = 0; row < 50; ++row) expect_body(store, {row});
+}
+
+TEST_F(StoreTest, AKillWhileItIsMendedLosesNothing) {
+  Store(folder_, kIdentity).add(draft_of(0, 100));
+  for (int round = 0; round < 8; ++round) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      for (uint64_t row = 0;; row = (row + 20) % 100) {
+        Store store(folder_, kIdentity);
+        store.add(draft_of(row, row + 20));
+        store.mend(describe);
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(40 + 23 * round));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    Store store(folder_, kIdentity);
+    for (uint64_t row = 0; row < 100; ++row) expect_body(store, {row});
+    EXPECT_THAT(store.check().damages, ::testing::IsEmpty());
+  }
+  Store store(folder_, kIdentity);
+  store.mend(describe);
+  EXPECT_EQ(store.check().unused, 0u);
+  EXPECT_THAT(read_file(folder_ / "index.json"), HasSubstr("\"samples\": 0")) << "shards have been removed";
+}
+
 TEST_F(StoreTest, H5pyReadsAShard) {
   const char* python = std::getenv("TEST_PYTHON");
   const std::string interpreter = python ? python : "python3";

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "data/open_source.h"
 #include "tests/data/stream_fixture.h"
 
 /// Streams through a cache: the same samples as without, and each image over the network once.
@@ -55,6 +56,21 @@ TEST_F(StoredSourceTest, AListSmallerThanAShardComesFromDiskWithinTheRunToo) {
   FakeWeb web(always);
   read_through(web, 60, open());  // eight passes
   for (uint64_t row = 0; row < kRows; ++row) EXPECT_LE(web.asked(url(row)), 2) << "twice if the stream reads ahead";
+}
+
+TEST_F(StoredSourceTest, WhatAnotherProcessHasStoredMeanwhileIsNotStoredTwice) {
+  FakeWeb web(always), other(always);
+  const auto slower = open(), faster = open();
+  {
+    Stream stream(config_, plan(), kept_in(slower, manifest_, config_.data, web.source(), {}));
+    for (int i = 0; i < 8; ++i) stream.next();  // its bodies are in memory
+    read_through(other, 4, faster);             // some of them are on disk now
+  }
+  uint64_t bodies = 0;
+  const StoreCheck found = Store(folder_ / "cache").check();
+  for (uint64_t row = 0; row < kRows; ++row) bodies += faster->has({row});
+  EXPECT_EQ(bodies, kRows);
+  EXPECT_EQ(found.bodies, kRows) << "each once";
 }
 
 TEST_F(StoredSourceTest, ADamagedBodyIsFetchedAgainAndReplaced) {

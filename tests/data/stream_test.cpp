@@ -89,6 +89,42 @@ TEST_F(StreamTest, StartsAtAPositionThatIsNoMultipleOfTheBatch) {
   EXPECT_TRUE(std::equal(samples.begin(), samples.end(), expected.begin() + 13));
 }
 
+TEST_F(StreamTest, EndsWhereItsPlanEndsAndAsksForNothingBehind) {
+  FakeWeb other([](const std::string& address, int) { return found(address); });
+  const auto expected = read(other, 4);
+  for (const uint64_t world : {1u, 2u}) {
+    FakeWeb web([](const std::string& address, int) { return found(address); });
+    std::vector<Sample> samples;
+    for (uint64_t rank = 0; rank < world; ++rank) {
+      StreamPlan some = plan();
+      some.start.position = 3;
+      some.end = 24;  // two batches of 8 and one of 5
+      some.rank = rank;
+      some.world = world;
+      Stream stream(config_, some, web.source());
+      while (stream.state().position < 24) append(samples, stream.next());
+      EXPECT_EQ(stream.state().position, 24u);
+      EXPECT_THROW(stream.next(), std::logic_error);
+    }
+    std::ranges::sort(samples, {}, &Sample::position);
+    EXPECT_TRUE(std::equal(samples.begin(), samples.end(), expected.begin() + 3, expected.begin() + 24));
+    int asked = 0;
+    for (uint64_t row = 0; row < kRows; ++row) asked += web.asked(url(row));
+    EXPECT_EQ(asked, 21) << world;
+  }
+}
+
+TEST_F(StreamTest, ARankWhoseShareOfTheLastBatchIsEmptyHasOneBatchLess) {
+  FakeWeb web([](const std::string& address, int) { return found(address); });
+  StreamPlan some = plan();
+  some.end = 10;  // a batch of 8 and one of 2, which are the first rank's
+  some.world = 2;
+  some.rank = 1;
+  Stream stream(config_, some, web.source());
+  EXPECT_EQ(stream.next().size, 4);
+  EXPECT_THROW(stream.next(), std::logic_error);
+}
+
 TEST_F(StreamTest, MoreRanksThanSamplesAreRefused) {
   FakeWeb web(flawed);
   StreamPlan thin = plan();
@@ -154,6 +190,32 @@ TEST_F(StreamTest, MemoryStaysInsideTheBudget) {
     EXPECT_LE(stream.report().peak_memory, memory + config_.data.max_image_size + batch);
     EXPECT_LE(web.most_outstanding(), memory / config_.data.max_image_size + 1);
     EXPECT_GT(stream.report().peak_memory, memory / 4);
+  }
+}
+
+TEST_F(StreamTest, WhatIsDecodedIsInsideTheBudgetToo) {
+  constexpr uint64_t kPicture = 3 * 600 * 600;  // of a PNG without alpha
+  std::vector<std::vector<std::byte>> files;
+  for (int shade = 0; shade < 5; ++shade)
+    files.push_back(encode_png(Image(600, 600, static_cast<uint8_t>(40 * shade))));
+  FakeWeb web([&](const std::string& address, int) { return files[row_of(address) % files.size()]; });
+  config_.data.connections = 32;
+  config_.data.max_image_size = 20'000;
+  config_.data.threads = 1;
+  const auto expected = read(web, 8);
+  config_.data.threads = 6;
+  const uint64_t others = 64 * config_.data.max_image_size + 19 * 8 * (768 + files[0].size());  // at their most
+  for (const uint64_t memory : {uint64_t{1}, 5 * kPicture / 2, 100 * kPicture}) {
+    config_.data.memory = memory;
+    Stream stream(config_, plan(), web.source());
+    std::vector<Sample> samples;
+    for (int i = 0; i < 8; ++i) append(samples, stream.next());
+    EXPECT_EQ(samples, expected) << memory;
+    const StreamReport report = stream.report();
+    const uint64_t fit = std::clamp<uint64_t>(memory / kPicture, 1, 6);
+    EXPECT_GE(report.peak_memory, fit * kPicture) << "as many as fit, or as there are threads";
+    EXPECT_LE(report.peak_memory, std::min(memory + kPicture + 2 * 20'000 + 8 * 768, 6 * kPicture + others));
+    EXPECT_TRUE(fit == 1 || (report.decode.blocked > 0) == (fit == 2)) << "while some wait for room";
   }
 }
 
