@@ -13,6 +13,7 @@
 #include "data/braces.h"
 #include "data/tar_indexing.h"
 #include "data/url.h"
+#include "images/endings.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -105,8 +106,8 @@ DerivedList list_of_tars(const Tars& tars, const DataConfig& data, const std::fu
   }
   const std::string warning = warning_of(tars, indexed);
   if (samples == 0)
-    throw std::invalid_argument(fmt::format("{}: no sample with an image (.jpg, .jpeg, .png, .webp)",
-                                            warning.empty() ? tars.pattern : warning));
+    throw std::invalid_argument(
+        fmt::format("{}: no sample with an image ({})", warning.empty() ? tars.pattern : warning, image_endings()));
 
   const auto fill = [&](const WriteBytes& write) {
     for (size_t i = 0; i < indexed.size(); ++i) {
