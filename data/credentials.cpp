@@ -3,41 +3,22 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string_view>
-#include <sys/stat.h>
-#include <system_error>
 #include <utility>
 
-#include "base/files.h"
 #include "data/ascii.h"
+#include "data/secret_file.h"
 #include "images/encode.h"
 
 namespace atelier {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1 << 20;
 constexpr size_t kMaxHeaderBytes = 16'384;
-
-std::string read_secret(const std::string& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0)
-    throw std::invalid_argument(fmt::format("cannot look at {}: {}", file, std::generic_category().message(errno)));
-  if (!S_ISREG(status.st_mode)) throw std::invalid_argument(fmt::format("{} is not a file", file));
-  if ((status.st_mode & (S_IROTH | S_IWOTH)) != 0)
-    throw std::invalid_argument(
-        fmt::format("everybody on this machine can read or change {}; chmod 600 {}", file, file));
-  try {
-    return read_file(file, kMaxFileBytes);
-  } catch (const std::runtime_error& error) {
-    throw std::invalid_argument(error.what());
-  }
-}
 
 /// "scheme://host:port".
 std::string origin_of(const Url& url) { return (url.secure ? "https://" : "http://") + url.host; }

@@ -7,7 +7,7 @@ namespace atelier {
 
 /// One row of a list.
 struct Entry {
-  std::string url;  ///< http(s)://, or an absolute path (relative ones are resolved by Manifest)
+  std::string url;  ///< http(s)://, s3://, or an absolute path (relative ones are resolved by Manifest)
   std::optional<std::string> label;
   std::string caption;
   std::optional<std::string> condition_url;  ///< the input image of a pair

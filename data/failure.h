@@ -8,7 +8,7 @@ namespace atelier {
 
 /// Why the bytes or the pixels of an entry could not be had.
 enum class Fault {
-  kBadUrl,          ///< not http(s), file or a path; credentials in it; unreadable
+  kBadUrl,          ///< not http(s), s3, file or a path; credentials in it; unreadable
   kDns,             ///< the host's name has no address, or none came in time
   kRefusedAddress,  ///< loopback, private, link-local, multicast or reserved, without data.allow_private
   kConnect,         ///< the connection was refused, or nobody answered it in time

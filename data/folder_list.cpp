@@ -1,7 +1,6 @@
 #include "data/folder_list.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -12,14 +11,15 @@
 
 #include "data/ascii.h"
 #include "data/utf8.h"
+#include "images/endings.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
 namespace {
 
 bool is_image(const fs::path& path) {
-  constexpr std::array<std::string_view, 4> kImages = {".jpg", ".jpeg", ".png", ".webp"};
-  return std::ranges::find(kImages, lower_case(path.extension().string())) != kImages.end();
+  const std::string extension = lower_case(path.extension().string());
+  return !extension.empty() && is_image_ending(std::string_view(extension).substr(1));
 }
 
 /// Relative to the folder, sorted.
@@ -61,10 +61,10 @@ DerivedList list_of_folder(const fs::path& folder, const std::function<void(doub
   std::string text;
   for (const std::string& image : images_below(folder, progress)) text += row_of(folder, image);
   if (text.empty())
-    throw std::invalid_argument(fmt::format(
-        "{} is a folder without an image (.jpg, .jpeg, .png, .webp) and no store of atelier-data pack; name another, "
-        "or its tars as {{000..012}}.tar",
-        folder.string()));
+    throw std::invalid_argument(
+        fmt::format("{} is a folder without an image ({}) and no store of atelier-data pack; name another, "
+                    "or its tars as {{000..012}}.tar",
+                    folder.string(), image_endings()));
   const fs::path list = keep_list(
       fs::absolute(folder).lexically_normal().string(), text, [&](const WriteBytes& write) { write(text); },
       [&] {

@@ -7,7 +7,7 @@
 
 namespace atelier {
 
-/// The list of the image files below a folder (.jpg, .jpeg, .png, .webp in any case), sorted by the bytes of their
+/// The list of the image files below a folder (images/endings.h, in any case), sorted by the bytes of their
 /// paths; the label is the name of the folder's own folder that an image is in. Links to files are followed, links to
 /// folders are not; what begins with a dot is left out. The urls count from the folder, so the list does not change
 /// with it.

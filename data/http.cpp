@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <thread>
@@ -23,6 +24,7 @@
 #include "data/local_file.h"
 #include "data/proxy.h"
 #include "data/readers.h"
+#include "data/s3.h"
 #include "data/transfer.h"
 #include "data/url.h"
 
@@ -136,7 +138,9 @@ class HttpSource::Loop {
         continue;
       }
       Url& url = std::get<Url>(parsed);
-      if (url.local) {
+      if (auto error = locate(url)) {
+        handler_({request.ticket, std::move(error)});
+      } else if (url.local) {
         files_.push({std::move(request), std::move(url)});
       } else if (url.range && url.range->size() > limits_.max_bytes) {
         handler_({request.ticket, Failure{Fault::kTooLargeByHead, fmt::format("a part of {} bytes is over {}",
@@ -145,6 +149,16 @@ class HttpSource::Loop {
         waiting_.push({.request = std::move(request), .url = std::move(url), .asked = now});
       }
     }
+  }
+
+  /// Where an object of S3 is. What says so is read at the first one: nobody else need have it in order.
+  std::exception_ptr locate(Url& url) try {
+    if (!url.in_bucket) return nullptr;
+    if (!s3_) s3_.emplace();
+    url = s3_->locate(url);
+    return nullptr;
+  } catch (const std::invalid_argument&) {
+    return std::current_exception();
   }
 
   void answer_with_file(const Job& job) {
@@ -294,6 +308,7 @@ class HttpSource::Loop {
   std::vector<Request> submitted_;
   std::unordered_map<std::string, HostHealth> health_;  ///< of hosts that are not well
   std::unordered_set<std::string> tell_length_;         ///< hosts whose GET tells a length that is true
+  std::optional<S3> s3_;
   HostQueue waiting_;
   CurlMulti multi_;
   std::vector<std::unique_ptr<Transfer>> transfers_;  ///< after multi_: a handle that is freed leaves its loop

@@ -22,7 +22,7 @@ struct Item {
 /// One attempt at the bytes of one item.
 struct Request {
   uint64_t ticket = 0;  ///< the caller's name for it, returned with the answer
-  std::string url;      ///< http://, https://, file:// or a path, or a part of it (url.h)
+  std::string url;      ///< http://, https://, s3:// (s3.h), file:// or a path, or a part of it (url.h)
   Item item = {};
 };
 

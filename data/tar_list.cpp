@@ -13,6 +13,7 @@
 #include "data/braces.h"
 #include "data/tar_indexing.h"
 #include "data/url.h"
+#include "images/endings.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -20,7 +21,7 @@ namespace {
 
 /// Whether the file that `name` names ends so, in any case; a url's query does not count.
 bool ends_in(std::string name, std::string_view ending) {
-  if (has_scheme(name)) name.resize(std::min(name.find_first_of("?#"), name.size()));
+  if (has_scheme(name) && !name.starts_with("s3://")) name.resize(std::min(name.find_first_of("?#"), name.size()));
   if (name.size() < ending.size()) return false;
   return std::equal(ending.begin(), ending.end(), name.end() - static_cast<std::ptrdiff_t>(ending.size()),
                     [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });
@@ -105,8 +106,8 @@ DerivedList list_of_tars(const Tars& tars, const DataConfig& data, const std::fu
   }
   const std::string warning = warning_of(tars, indexed);
   if (samples == 0)
-    throw std::invalid_argument(fmt::format("{}: no sample with an image (.jpg, .jpeg, .png, .webp)",
-                                            warning.empty() ? tars.pattern : warning));
+    throw std::invalid_argument(
+        fmt::format("{}: no sample with an image ({})", warning.empty() ? tars.pattern : warning, image_endings()));
 
   const auto fill = [&](const WriteBytes& write) {
     for (size_t i = 0; i < indexed.size(); ++i) {

@@ -1,7 +1,5 @@
 #include "data/tar_samples.h"
 
-#include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,11 +11,11 @@
 #include "data/ascii.h"
 #include "data/list_rows.h"
 #include "data/utf8.h"
+#include "images/endings.h"
 
 namespace atelier {
 namespace {
 
-constexpr std::array<std::string_view, 4> kImages = {"jpg", "jpeg", "png", "webp"};
 /// What a member is to its sample, by its extension.
 enum class Role { kImage, kCondition, kLabel, kCaption, kFields, kOther };
 
@@ -28,7 +26,7 @@ Role role_of(std::string_view extension) {
   if (extension == "json") return Role::kFields;
   const bool is_condition = extension.starts_with(kCondition);
   if (is_condition) extension.remove_prefix(kCondition.size());
-  if (std::find(kImages.begin(), kImages.end(), extension) == kImages.end()) return Role::kOther;
+  if (!is_image_ending(extension)) return Role::kOther;
   return is_condition ? Role::kCondition : Role::kImage;
 }
 

@@ -12,11 +12,16 @@
 #include "data/address.h"
 #include "data/opt_out.h"
 #include "data/proxy.h"
+#include "data/s3.h"
 
 namespace atelier {
 namespace {
 
 constexpr long kReceiveBuffer = 131'072;  ///< bytes; fewer turns of the loop than with libcurl's 16 KiB
+/// SHA-256 of the request's body. S3 asks for this header, and libcurl 7.88 does not send it by itself.
+constexpr const char* kHashOfNothing =
+    "x-amz-content-sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+constexpr size_t kKeptOfPage = 2'048;
 constexpr long kNoAuthentication = CURLAUTH_NONE;
 
 template <class T>
@@ -128,8 +133,14 @@ void Transfer::prepare(Again again) {
   late_.reset();
   discarded_ = 0;
   error_.front() = '\0';
-  headers_ = limits_.credentials ? list_of(limits_.credentials->headers_for(where_)) : nullptr;
+  page_.clear();
+  Credentials::Lines lines;
+  if (limits_.credentials) lines = limits_.credentials->headers_for(where_);
+  if (is_signed()) lines.push_back(kHashOfNothing);
+  if (is_signed() && !where_.s3->token.empty()) lines.push_back("x-amz-security-token: " + where_.s3->token);
+  headers_ = list_of(lines);
   set(easy_, CURLOPT_HTTPHEADER, headers_.get());
+  sign();
   set(easy_, CURLOPT_URL, where_.target.c_str());
   set(easy_, CURLOPT_PIPEWAIT, where_.secure ? 1L : 0L);  // for whether the first connection speaks HTTP/2
   const auto wanted = part();
@@ -137,6 +148,18 @@ void Transfer::prepare(Again again) {
   set(easy_, head_ ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
   set(easy_, CURLOPT_FRESH_CONNECT, again == Again::kOnItsOwnConnection ? 1L : 0L);
   set(easy_, CURLOPT_TIMEOUT_MS, milliseconds(Seconds(deadline_ - SteadyClock::now()).count()));
+}
+
+bool Transfer::is_signed() const { return where_.s3 && !where_.s3->is_anonymous(); }
+
+/// libcurl signs when it sends.
+void Transfer::sign() {
+  const S3Access* access = is_signed() ? where_.s3.get() : nullptr;
+  const std::string how = access ? fmt::format("aws:amz:{}:s3", access->region) : "";
+  set(easy_, CURLOPT_AWS_SIGV4, access ? how.c_str() : nullptr);  // which sets CURLOPT_HTTPAUTH
+  if (!access) set(easy_, CURLOPT_HTTPAUTH, kNoAuthentication);
+  set(easy_, CURLOPT_USERNAME, access ? access->key_id.c_str() : nullptr);
+  set(easy_, CURLOPT_PASSWORD, access ? access->secret.c_str() : nullptr);
 }
 
 bool Transfer::is_late(SteadyClock::time_point now) {
@@ -201,7 +224,7 @@ std::optional<Failure> Transfer::follow(const char* location) {
   if (const auto* failure = std::get_if<Failure>(&parsed))
     return Failure{Fault::kRedirects, "redirected to a url that is not fetched: " + failure->detail};
   Url& url = std::get<Url>(parsed);
-  if (url.local) return Failure{Fault::kRedirects, "redirected to neither http nor https"};
+  if (url.local || url.in_bucket) return Failure{Fault::kRedirects, "redirected to neither http nor https"};
   if (where_.secure && !url.secure) return Failure{Fault::kRedirects, "redirected from https to http"};
   if (auto failure = refuse_unseen(url, limits_)) return failure;
   where_ = std::move(url);
@@ -268,7 +291,9 @@ size_t Transfer::take_body(char* data, size_t size, size_t count, void* self) no
     transfer.cut_ = Cut::kPart;
     return CURL_WRITEFUNC_ERROR;
   }
-  if (!transfer.is_good(transfer.status())) {  // an error's page, of which nothing is kept
+  if (!transfer.is_good(transfer.status())) {  // an error's page, of which at most its beginning is kept
+    if (transfer.where_.s3 && transfer.page_.size() < kKeptOfPage)
+      transfer.page_.append(data, std::min(bytes, kKeptOfPage - transfer.page_.size()));
     transfer.discarded_ += bytes;
     if (transfer.discarded_ <= transfer.limits_.max_bytes) return bytes;
     transfer.cut_ = Cut::kBody;

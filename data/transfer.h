@@ -29,7 +29,10 @@ std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits);
 ///         429 and 5xx are transient, the rest is not. A server that sends the whole file instead is cut at its first
 ///         byte. When it only looks (HttpLimits::look) a HEAD that says 200 and how long is the answer; else GET asks
 ///         for the first bytes, and 206 is as good as 200.
-///   Both  Redirects are followed here and not by libcurl, so that each is judged like a url of the list and carries
+///   Both  Objects of S3 are asked for with a signature (AWS Signature Version 4), made anew for each request; a
+///   redirect
+///         leads to where it is not known.
+///         Redirects are followed here and not by libcurl, so that each is judged like a url of the list and carries
 ///         the headers of the server that it leads to, and no other's.
 ///         A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
 ///
@@ -65,6 +68,8 @@ class Transfer {
   void ask(bool head);
   enum class Again { kNo, kOnAnother, kOnItsOwnConnection };  ///< of the connections that are kept alive
   void prepare(Again again = Again::kNo);
+  bool is_signed() const;
+  void sign();
   std::optional<Failure> follow(const char* location);
   Again is_spoilt(CURLcode result) const;
   long status() const;
@@ -116,6 +121,7 @@ class Transfer {
   std::string refused_address_;  ///< since the last answer: the last one that it does not
   std::vector<std::byte> body_;
   uint64_t discarded_ = 0;  ///< bytes of an error's page
+  std::string page_;        ///< its beginning, of S3 alone
 };
 
 }  // namespace atelier

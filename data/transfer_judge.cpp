@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/ascii.h"
+#include "data/s3.h"
 #include "data/transfer.h"
 
 // The part of a transfer that reads answers: what they tell, and what is wrong with them.
@@ -126,8 +127,9 @@ Failure Transfer::status_failure() const {
   const long code = status();
   curl_off_t wait = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
+  const std::string advice = where_.s3 ? s3_advice(*where_.s3, page_, header("x-amz-bucket-region")) : "";
   return {.fault = Fault::kHttpStatus,
-          .detail = fmt::format("HTTP {} to {}", code, method()),
+          .detail = fmt::format("HTTP {} to {}{}", code, method(), advice),
           .transient = code == 408 || code == 421 || code == 425 || code == 429 || code >= 500,
           .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
           .status = static_cast<int>(code)};

@@ -13,6 +13,8 @@
 namespace atelier {
 namespace {
 
+constexpr std::string_view kS3 = "s3://";
+
 Failure bad_url(std::string detail) { return {.fault = Fault::kBadUrl, .detail = std::move(detail)}; }
 
 bool take_number(std::string_view& text, uint64_t& number) {
@@ -31,9 +33,30 @@ std::optional<ByteRange> read_range(std::string_view text) {
   return range;
 }
 
+/// Names of buckets become names of hosts. Keys with . or .. for a folder would be another path on the way.
+std::variant<Url, Failure> parse_object(const std::string& text) {
+  constexpr size_t kMostBucket = 63, kMostKey = 1024;
+  const size_t begin = kS3.size(), slash = std::min(text.find('/', begin), text.size());
+  const std::string bucket = text.substr(begin, slash - begin), key = text.substr(std::min(slash + 1, text.size()));
+  const auto is_edge = [](unsigned char letter) { return letter < 0x80 && std::isalnum(letter); };
+  const auto is_inner = [&](unsigned char letter) {
+    return is_edge(letter) || std::string_view("-._").find(static_cast<char>(letter)) != std::string_view::npos;
+  };
+  if (bucket.empty() || bucket.size() > kMostBucket || !std::all_of(bucket.begin(), bucket.end(), is_inner) ||
+      !is_edge(static_cast<unsigned char>(bucket.front())) || !is_edge(static_cast<unsigned char>(bucket.back())) ||
+      bucket.find("..") != std::string::npos)
+    return bad_url("no bucket has such a name; it is written s3://bucket/key");
+  if (key.empty() || key.size() > kMostKey) return bad_url("an s3:// url has a key of 1 to 1024 bytes");
+  for (const char* folder : {"/./", "/../"}) {
+    if (("/" + key + "/").find(folder) != std::string::npos) return bad_url("a key with . or .. for a folder");
+  }
+  return Url{.local = false, .target = text, .host = std::string(kS3) + bucket, .in_bucket = true};
+}
+
 std::variant<Url, Failure> parse_whole(const std::string& text) {
   if (text.empty() || text.find('\0') != std::string::npos) return bad_url("an empty url, or one with a zero byte");
   if (text.find("://") == std::string::npos) return Url{.local = true, .target = text, .host = {}};
+  if (text.starts_with(kS3)) return parse_object(text);
 
   const CurlUrl url(curl_url());
   const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_URLENCODE | CURLU_DISALLOW_USER);
@@ -46,7 +69,7 @@ std::variant<Url, Failure> parse_whole(const std::string& text) {
     if (path.empty()) return bad_url("a file:// url with control characters");
     return Url{.local = true, .target = path, .host = {}};
   }
-  if (scheme != "http" && scheme != "https") return bad_url("neither http, https nor file");
+  if (scheme != "http" && scheme != "https") return bad_url("neither http, https, s3 nor file");
   const std::string host = part(url.get(), CURLUPART_HOST) + ":" + part(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
   return Url{
       .local = false, .target = part(url.get(), CURLUPART_URL), .host = lower_case(host), .secure = scheme == "https"};

@@ -1,6 +1,7 @@
 #include "images/decode.h"
 
 #include <algorithm>
+#include <array>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <utility>
@@ -23,11 +24,36 @@ bool is_jpeg(std::span<const std::byte> bytes) { return has_at(bytes, 0, "\xff\x
 bool is_png(std::span<const std::byte> bytes) { return has_at(bytes, 0, "\x89PNG\r\n\x1a\n"); }
 bool is_webp(std::span<const std::byte> bytes) { return has_at(bytes, 0, "RIFF") && has_at(bytes, 8, "WEBP"); }
 
+/// Also one that ends within its list of brands, where libavif cannot tell.
+bool is_avif(std::span<const std::byte> bytes) {
+  return (has_at(bytes, 4, "ftyp") && (has_at(bytes, 8, "avif") || has_at(bytes, 8, "avis"))) || has_avif_brand(bytes);
+}
+
+/// A bare codestream, or a file that holds one (ISO/IEC 18181-2).
+bool is_jxl(std::span<const std::byte> bytes) {
+  return has_at(bytes, 0, "\xff\x0a") || has_at(bytes, 0, std::string_view("\0\0\0\x0cJXL \r\n\x87\n", 12));
+}
+
+/// TIFF or BigTIFF, in either order of bytes.
+bool is_tiff(std::span<const std::byte> bytes) {
+  using namespace std::string_view_literals;
+  constexpr std::array kSignatures = {"II*\0"sv, "MM\0*"sv, "II+\0"sv, "MM\0+"sv};
+  return std::any_of(kSignatures.begin(), kSignatures.end(),
+                     [&](auto signature) { return has_at(bytes, 0, signature); });
+}
+
+bool is_bmp(std::span<const std::byte> bytes) { return has_at(bytes, 0, "BM"); }
+
 Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
   if (is_jpeg(bytes)) return read_jpeg(bytes, min_side, max_pixels);
   if (is_png(bytes)) return read_png(bytes, max_pixels);
   if (is_webp(bytes)) return read_webp(bytes, max_pixels);
-  return DecodeFailure{DecodeFault::kNotAnImage, bytes.empty() ? "an empty file" : "neither JPEG, PNG nor WebP"};
+  if (is_avif(bytes)) return read_avif(bytes, max_pixels);
+  if (is_jxl(bytes)) return read_jxl(bytes, max_pixels);
+  if (is_tiff(bytes)) return read_tiff(bytes, max_pixels);
+  if (is_bmp(bytes)) return read_bmp(bytes, max_pixels);
+  return DecodeFailure{DecodeFault::kNotAnImage,
+                       bytes.empty() ? "an empty file" : "neither JPEG, PNG, WebP, AVIF, JPEG XL, TIFF nor BMP"};
 }
 
 /// Turns a stored picture upright. The eight orientations (EXIF 2.32, tag 0x0112) are an optional exchange of rows and

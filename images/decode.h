@@ -13,7 +13,7 @@
 namespace atelier {
 
 enum class DecodeFault {
-  kNotAnImage,     ///< neither JPEG, PNG nor WebP, or an animation
+  kNotAnImage,     ///< of none of the formats, of a kind of them that is not read, or an animation
   kTruncated,      ///< begins as one of them, but is cut short or damaged
   kTooManyPixels,  ///< by its header
 };
@@ -26,9 +26,9 @@ struct DecodeFailure {
 /// The most pixels that decode() allocates for. Judged from the header, before any allocation.
 inline constexpr int64_t kMaxPixels = int64_t{64} << 20;
 
-/// Decodes a JPEG, PNG or WebP file: grey, palette, alpha (composited onto white), 16 bit (rounded to 8), CMYK JPEG
-/// and EXIF orientation (applied) included. Colour profiles and gamma are not applied: values are taken as sRGB. Any
-/// bytes are safe to pass.
+/// Decodes a JPEG, PNG, WebP, AVIF, JPEG XL, TIFF (its first page) or BMP (uncompressed) file: grey, palette, alpha
+/// (composited onto white), 16 bit (rounded to 8), CMYK and orientation (applied, as the format has it) included.
+/// Colour profiles and gamma are not applied: values are taken as sRGB. Any bytes are safe to pass.
 ///   bytes     the whole file
 ///   min_side  0, or the smallest shorter edge the caller needs: a JPEG may then be decoded at 1/2, 1/4 or 1/8 of its
 ///             size, never below min_side. The result depends on (bytes, min_side) alone.

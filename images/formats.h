@@ -30,6 +30,13 @@ std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const F
                                        const Augmentation& augmentation, std::span<uint8_t> planes, int64_t max_pixels);
 Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels);
 Reading read_webp(std::span<const std::byte> bytes, int64_t max_pixels);
+Reading read_avif(std::span<const std::byte> bytes, int64_t max_pixels);
+Reading read_jxl(std::span<const std::byte> bytes, int64_t max_pixels);
+Reading read_tiff(std::span<const std::byte> bytes, int64_t max_pixels);
+Reading read_bmp(std::span<const std::byte> bytes, int64_t max_pixels);
+
+/// Whether AVIF is among the brands that a file says it is of.
+bool has_avif_brand(std::span<const std::byte> bytes);
 
 /// What decoding_bytes() says, by format.
 uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels);

@@ -16,8 +16,9 @@ TARGET=${2:-all}
 TORCH_VERSION=2.13.0
 PACKAGES=(
   build-essential ccache cmake git ninja-build pkg-config python3 python3-dev python3-venv
-  libcurl4-openssl-dev libcxxopts-dev libexif-dev libfmt-dev libgmock-dev libgtest-dev libhdf5-dev libisal-dev
-  libjpeg-dev libopencv-dev libpng-dev libssl-dev libtbb-dev libturbojpeg0-dev libwebp-dev libyaml-cpp-dev libzstd-dev
+  libavif-dev libcurl4-openssl-dev libcxxopts-dev libexif-dev libfmt-dev libgmock-dev libgtest-dev libhdf5-dev
+  libisal-dev libjpeg-dev libjxl-dev libopencv-dev libpng-dev libssl-dev libtbb-dev libtiff-dev libturbojpeg0-dev
+  libwebp-dev libyaml-cpp-dev libzstd-dev
   nginx-light nlohmann-json3-dev sweethome3d-furniture
 )
 

@@ -92,6 +92,7 @@ class TarListTest : public DerivedListTest {};
 TEST_F(FolderListTest, HoldsEveryImageBelowSortedWithTheFirstFolderAsLabel) {
   for (const char* name :
        {"f/chair/2.JPG", "f/chair/1.jpeg", "f/chair-old.png", "f/bed/deep/down/3.webp", "f/bed/notes.txt",
+        "f/new/4.avif", "f/new/5.JXL", "f/new/6.tif", "f/new/7.TIFF", "f/new/8.bmp", "f/new/9.gif", "f/new/jpg",
         "f/.hidden/4.jpg", "f/bed/.5.jpg", "f/chair/6.jpg.part", "elsewhere/7.jpg", "elsewhere/8"})
     write(name, name);
   fs::create_symlink(folder_ / "elsewhere" / "7.jpg", folder_ / "f" / "bed" / "link.jpg");
@@ -100,9 +101,11 @@ TEST_F(FolderListTest, HoldsEveryImageBelowSortedWithTheFirstFolderAsLabel) {
   fs::create_symlink(folder_ / "nowhere", folder_ / "f" / "dangling.jpg");
   fs::create_directories(folder_ / "f" / "a folder.jpg");
   const auto list = open(path("f"));
-  EXPECT_THAT(urls(*list), ElementsAre(path("f/bed/deep/down/3.webp"), path("f/bed/link.jpg"), path("f/chair-old.png"),
-                                       path("f/chair/1.jpeg"), path("f/chair/2.JPG")));
-  EXPECT_THAT(list->labels(), ElementsAre("bed", "chair"));
+  EXPECT_THAT(urls(*list),
+              ElementsAre(path("f/bed/deep/down/3.webp"), path("f/bed/link.jpg"), path("f/chair-old.png"),
+                          path("f/chair/1.jpeg"), path("f/chair/2.JPG"), path("f/new/4.avif"), path("f/new/5.JXL"),
+                          path("f/new/6.tif"), path("f/new/7.TIFF"), path("f/new/8.bmp")));
+  EXPECT_THAT(list->labels(), ElementsAre("bed", "chair", "new"));
   EXPECT_EQ(list->label_index(2), -1);
   EXPECT_EQ(list->label_index(4), 1);
   EXPECT_EQ(list->entry(4).group, "chair/2.JPG");

@@ -46,6 +46,17 @@ TEST(TarSamples, AreNeighboursOfOneKey) {
                           json{{"bytes", "four"}, {"group", "3"}}, json{{"bytes", "five"}, {"group", "a/1"}}));
 }
 
+TEST(TarSamples, MayBeOfAnyFormat) {
+  std::string tar;
+  for (const char* name : {"1.avif", "2.jxl", "3.tif", "4.TIFF", "5.bmp", "6.condition.avif", "6.bmp", "7.gif"})
+    tar += tar_member(name, name);
+  EXPECT_THAT(rows_of(tar),
+              ElementsAre(json{{"bytes", "1.avif"}, {"group", "1"}}, json{{"bytes", "2.jxl"}, {"group", "2"}},
+                          json{{"bytes", "3.tif"}, {"group", "3"}}, json{{"bytes", "4.TIFF"}, {"group", "4"}},
+                          json{{"bytes", "5.bmp"}, {"group", "5"}},
+                          json{{"bytes", "6.bmp"}, {"condition", "6.condition.avif"}, {"group", "6"}}));
+}
+
 TEST(TarSamples, TakeTheFieldsOfAListFromJson) {
   const std::string fields = R"({"label":"sofa","caption":"red","group":"g7","licence":"CC0","creator":"Ann",
                                  "url":"http://elsewhere/","sha256":"of another file","width":5})";

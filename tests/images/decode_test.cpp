@@ -42,7 +42,15 @@ INSTANTIATE_TEST_SUITE_P(Decode, Lossless,
                          testing::Values("rgb.png", "grey.png", "one_bit.png", "palette.png", "palette_transparent.png",
                                          "grey_alpha.png", "rgba.png", "interlaced.png", "grey_16.png", "rgb_16.png",
                                          "rgba_16.png", "lossless.webp", "lossless_alpha.webp", "orientation_6.png",
-                                         "orientation_8.webp", "orientation_bad.png"),
+                                         "orientation_8.webp", "orientation_bad.png", "rgb.tif", "big_endian.tif",
+                                         "alpha.tif", "premultiplied.tif", "deflate.tif", "lzw.tif", "fax.tif",
+                                         "palette.tif", "big.tif", "tiled.tif", "planes.tif", "orientation_2.tif",
+                                         "orientation_3.tif", "orientation_4.tif", "orientation_5.tif",
+                                         "orientation_6.tif", "orientation_7.tif", "orientation_8.tif", "lossless.jxl",
+                                         "boxed.jxl", "grey.jxl", "alpha.jxl", "rgb.bmp", "grey.bmp", "one_bit.bmp",
+                                         "palette.bmp", "downwards.bmp", "core.bmp", "unused.bmp", "alpha.bmp",
+                                         "four_bits.bmp", "rgb_16.tif", "grey_16.tif", "tiled_16.tif",
+                                         "grey_alpha_16.tif", "white_is_zero_16.tif", "wide.jxl"),
                          test_name);
 
 /// Another version of the codec may round differently in its last step.
@@ -54,7 +62,12 @@ INSTANTIATE_TEST_SUITE_P(Decode, Lossy,
                          testing::Values("baseline.jpg", "progressive.jpg", "restarts.jpg", "grey.jpg", "cmyk.jpg",
                                          "lossy.webp", "lossy_alpha.webp", "orientation_1.jpg", "orientation_2.jpg",
                                          "orientation_3.jpg", "orientation_4.jpg", "orientation_5.jpg",
-                                         "orientation_6.jpg", "orientation_7.jpg", "orientation_8.jpg"),
+                                         "orientation_6.jpg", "orientation_7.jpg", "orientation_8.jpg", "cmyk.tif",
+                                         "jpeg.tif", "lossy.avif", "full.avif", "half.avif", "grey.avif", "alpha.avif",
+                                         "ten_bits.avif", "turned_00.avif", "turned_01.avif", "turned_1.avif",
+                                         "turned_10.avif", "turned_11.avif", "turned_2.avif", "turned_20.avif",
+                                         "turned_21.avif", "turned_3.avif", "turned_30.avif", "turned_31.avif",
+                                         "cut.avif", "lossy.jxl", "progressive.jxl", "orientation_6.jxl"),
                          test_name);
 
 TEST(Decode, ReadsYcckJpegs) {

@@ -1,0 +1,103 @@
+#include <jxl/decode.h>
+#include <memory>
+#include <new>
+
+#include "images/formats.h"
+#include "images/quiet.h"
+
+namespace atelier {
+namespace {
+
+using Decoder = std::unique_ptr<JxlDecoder, FreeWith<JxlDecoderDestroy>>;
+
+/// sRGB, or its grey: what a lossy picture, which has no colour space of its own, is to be made into.
+JxlColorEncoding srgb(bool is_grey) {
+  JxlColorEncoding encoding{};
+  encoding.color_space = is_grey ? JXL_COLOR_SPACE_GRAY : JXL_COLOR_SPACE_RGB;
+  encoding.white_point = JXL_WHITE_POINT_D65;
+  encoding.primaries = JXL_PRIMARIES_SRGB;
+  encoding.transfer_function = JXL_TRANSFER_FUNCTION_SRGB;
+  encoding.rendering_intent = JXL_RENDERING_INTENT_RELATIVE;
+  return encoding;
+}
+
+/// One picture on its way through libjxl, event by event. It has no threads: libjxl makes none by itself.
+class Picture {
+ public:
+  Picture(std::span<const std::byte> bytes, int64_t max_pixels)
+      : max_pixels_(max_pixels), decoder_(JxlDecoderCreate(nullptr)) {
+    if (!decoder_) throw std::bad_alloc();
+    JxlDecoderSubscribeEvents(decoder_.get(), JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE);
+    JxlDecoderSetUnpremultiplyAlpha(decoder_.get(), JXL_TRUE);
+    JxlDecoderSetInput(decoder_.get(), as_uint8(bytes), bytes.size());
+    JxlDecoderCloseInput(decoder_.get());
+  }
+
+  Reading read() {
+    for (;;) {
+      std::optional<DecodeFailure> failure;
+      switch (JxlDecoderProcessInput(decoder_.get())) {
+        case JXL_DEC_BASIC_INFO:
+          failure = take_info();
+          break;
+        case JXL_DEC_COLOR_ENCODING: {
+          const JxlColorEncoding encoding = srgb(info_.num_color_channels == 1);
+          JxlDecoderSetPreferredColorProfile(decoder_.get(), &encoding);  // a lossless picture keeps its own
+          break;
+        }
+        case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
+          failure = make_room();
+          break;
+        case JXL_DEC_FULL_IMAGE:
+          return finish();
+        case JXL_DEC_NEED_MORE_INPUT:
+          failure = damaged("JPEG XL", "unexpected end");
+          break;
+        default:
+          failure = damaged("JPEG XL", "bad bit stream");
+      }
+      if (failure) return *std::move(failure);
+    }
+  }
+
+ private:
+  std::optional<DecodeFailure> take_info() {
+    if (JxlDecoderGetBasicInfo(decoder_.get(), &info_) != JXL_DEC_SUCCESS) return damaged("JPEG XL", "bad header");
+    if (info_.have_animation) return DecodeFailure{DecodeFault::kNotAnImage, "an animated JPEG XL"};
+    return judge_size("JPEG XL", info_.xsize, info_.ysize, max_pixels_);
+  }
+
+  std::optional<DecodeFailure> make_room() {
+    const JxlPixelFormat format{has_alpha() ? 4u : 3u, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0};
+    const size_t size = size_t{info_.xsize} * info_.ysize * format.num_channels;
+    stored_.image.rgb.resize(size);
+    if (JxlDecoderSetImageOutBuffer(decoder_.get(), &format, stored_.image.rgb.data(), size) != JXL_DEC_SUCCESS)
+      return damaged("JPEG XL", "no such picture");
+    return std::nullopt;
+  }
+
+  Reading finish() {
+    stored_.image.width = static_cast<int>(info_.xsize);
+    stored_.image.height = static_cast<int>(info_.ysize);
+    if (has_alpha()) composite_on_white(stored_.image.rgb);
+    return std::move(stored_);  // upright: libjxl turns it
+  }
+
+  bool has_alpha() const { return info_.alpha_bits > 0; }
+
+  const int64_t max_pixels_;
+  Decoder decoder_;
+  JxlBasicInfo info_{};
+  Stored stored_;
+};
+
+}  // namespace
+
+/// Quietly: libjxl 0.7, as Debian builds it, writes to standard error what is wrong with a file.
+Reading read_jxl(std::span<const std::byte> bytes, int64_t max_pixels) {
+  Reading reading;
+  quietly([&] { reading = Picture(bytes, max_pixels).read(); });
+  return reading;
+}
+
+}  // namespace atelier
