@@ -6,8 +6,8 @@ namespace atelier {
 namespace {
 
 uint64_t square_bytes(const Recipe& recipe, int channels) {
-  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(recipe.framing.side) *
-         static_cast<uint64_t>(recipe.framing.side);
+  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(recipe.framing.size.width) *
+         static_cast<uint64_t>(recipe.framing.size.width);
 }
 
 uint64_t aligned(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -22,7 +22,7 @@ Assembly::Assembly(const StreamPlan& plan, const Recipe& recipe, std::function<v
       condition_bytes_(square_bytes(recipe, condition_channels(recipe.condition))),
       conditions_begin_(aligned(local_ * image_bytes_)),
       batch_bytes_(conditions_begin_ + local_ * condition_bytes_),
-      side_(recipe.framing.side),
+      side_(recipe.framing.size.width),
       channels_(condition_channels(recipe.condition)),
       ring_(batch_bytes_, std::move(returned)) {}
 

@@ -126,7 +126,7 @@ class FetchBench {
 
 BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, int threads,
                         const BenchOptions& options) {
-  const auto square = static_cast<size_t>(recipe.framing.side) * static_cast<size_t>(recipe.framing.side);
+  const auto square = static_cast<size_t>(recipe.framing.size.width) * static_cast<size_t>(recipe.framing.size.width);
   std::atomic<uint64_t> next = 0;
   std::vector<BenchStage> parts(static_cast<size_t>(threads));
   const Stopwatch watch(options);

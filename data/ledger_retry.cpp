@@ -59,7 +59,7 @@ class Retry {
  public:
   Retry(const Config& config, const Verdicts& ledger, const Manifest* manifest)
       : recipe_(recipe_of(config, /*augment=*/false)),
-        pixels_(3 * static_cast<size_t>(recipe_.framing.side * recipe_.framing.side)) {
+        pixels_(3 * static_cast<size_t>(recipe_.framing.size.width * recipe_.framing.size.width)) {
     const bool with_conditions = std::exchange(recipe_.condition, Condition::kNone) == Condition::kFile;
     report_.entries = ledger.all().size();
     report_.left = ledger;
