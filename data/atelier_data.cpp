@@ -88,7 +88,7 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
 
 /// "position,entry,sha256" for the first `count` samples of a batch.
 std::string dump_lines(const Batch& batch, size_t count) {
-  const size_t bytes = 3 * static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
+  const size_t bytes = 3 * static_cast<size_t>(batch.height) * static_cast<size_t>(batch.width);
   std::string lines;
   for (size_t i = 0; i < count; ++i) {
     const std::span<const uint8_t> pixels(batch.images + i * bytes, bytes);

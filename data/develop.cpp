@@ -62,9 +62,8 @@ std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, c
 Recipe recipe_of(const Config& config, bool augment) {
   const DataConfig& data = config.data;
   Recipe recipe{.seed = config.data_seed(),
-                .framing = {.size = {data.image_size, data.image_size},
-                            .fit = frame_fit(data.fit),
-                            .filter = filter_of(data.resample)},
+                .fit = frame_fit(data.fit),
+                .filter = filter_of(data.resample),
                 .augmenting = {},
                 .degrading = {},
                 .condition = data.condition};
@@ -92,12 +91,12 @@ int condition_channels(Condition condition) {
 
 std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot) {
   if (auto failure = check_sha256(negative.image, negative.sha256)) return failure;
+  const Framing framing{.size = slot.frame, .fit = recipe.fit, .filter = recipe.filter};
   Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);
-  if (auto failure = failure_of(decode_framed(negative.image, recipe.framing, augmentation, slot.image), ""))
-    return failure;
+  if (auto failure = failure_of(decode_framed(negative.image, framing, augmentation, slot.image), "")) return failure;
   const Degradation degradation = draw_degradation(recipe.seed, position, recipe.degrading);
   const auto degraded = [&](std::span<uint8_t> planes) {
-    degrade(planes, recipe.framing.size, degradation, recipe.seed, position);
+    degrade(planes, slot.frame, degradation, recipe.seed, position);
     return planes;
   };
   switch (recipe.condition) {
@@ -106,14 +105,14 @@ std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Ne
       break;
     case Condition::kOutline: {
       std::vector<uint8_t> picture(slot.image.begin(), slot.image.end());
-      const auto [width, height] = recipe.framing.size;
+      const auto [width, height] = slot.frame;
       std::ranges::copy(outline(from_planes(degraded(picture), width, height)).pixels, slot.condition.begin());
       break;
     }
     case Condition::kFile:
       augmentation.brightness = 1.0;
-      if (auto failure = failure_of(decode_framed(negative.condition, recipe.framing, augmentation, slot.condition),
-                                    "condition: "))
+      if (auto failure =
+              failure_of(decode_framed(negative.condition, framing, augmentation, slot.condition), "condition: "))
         return failure;
       degraded(slot.condition);
       break;

@@ -187,7 +187,8 @@ void Pipeline::admit() {
 }
 
 void Pipeline::plan_flight() {
-  if (!assembly_.has_slot(planned_)) assembly_.open_batch();
+  if (!assembly_.has_slot(planned_))
+    assembly_.open_batch(plan_.frames[chooser_.stratum_of(assembly_.position_of(planned_)).shape]);
   Flight& fresh = flights_.emplace_back();
   fresh.index = planned_++;
   fresh.position = assembly_.position_of(fresh.index);
