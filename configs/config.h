@@ -12,6 +12,7 @@ enum class Shuffle { kFull, kWindow, kNone };
 enum class Balance { kNone, kLabel };
 enum class HeadCheck { kAlways, kAuto, kNever };
 enum class Condition { kNone, kFile, kOutline };
+enum class Shapes { kSquare, kBuckets };
 enum class Fit { kCrop, kRandom, kPad, kStretch };
 enum class Resample { kArea, kBilinear, kLanczos };
 enum class Kind { kDiffusion, kPix2pix };
@@ -33,6 +34,7 @@ struct DataConfig {
   Balance balance = Balance::kNone;         ///< equal shares for the labels, however many rows they have
   double held_out = 0.0;                    ///< share of groups kept out of training, for the held-out loss
   int image_size = 64;                      ///< edge of the square that is delivered, pixels
+  Shapes shapes = Shapes::kSquare;          ///< all square, or each near its picture's own aspect ratio
   Fit fit = Fit::kCrop;                     ///< cut the centre or anywhere, pad with white, or stretch
   Resample resample = Resample::kBilinear;  ///< filter of the resize
   Condition condition = Condition::kNone;

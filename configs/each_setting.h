@@ -46,7 +46,9 @@ void each_data_setting(AnyConfig& config, Visit&& visit) {
         Number{0, 0.9});
   visit(Setting{"data.image_size", "pixels", "edge of the square that the network sees"}, data.image_size,
         Integer{8, 1024});
-  visit(Setting{"data.fit", "", "cut the centre to a square, cut anywhere, pad with white, or stretch"}, data.fit,
+  visit(Setting{"data.shapes", "", "a square, or one of five shapes of as many pixels, by the list's width and height"},
+        data.shapes, choice<Shapes>("square", "buckets"));
+  visit(Setting{"data.fit", "", "cut the centre to the shape, cut anywhere, pad with white, or stretch"}, data.fit,
         choice<Fit>("crop", "random", "pad", "stretch"));
   visit(Setting{"data.resample", "",
                 "filter of the resize, antialiased: the mean of what a pixel covers, softer, or sharpest"},

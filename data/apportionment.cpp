@@ -60,19 +60,22 @@ std::vector<uint64_t> whole_parts(std::span<const double> weights) {
 
 Apportionment::Apportionment(std::span<const uint64_t> parts) : parts_(parts.begin(), parts.end()) {
   const uint64_t whole = std::accumulate(parts_.begin(), parts_.end(), uint64_t{0});
-  using Due = std::tuple<uint64_t, uint32_t, uint32_t>;  // the last position it may have, stratum, rank
-  std::priority_queue<Due, std::vector<Due>, std::greater<>> due;
-  std::vector<std::vector<Due>> released(whole);  // by the first position that it may have
-  for (uint32_t stratum = 0; stratum < parts_.size(); ++stratum) {
-    const uint64_t part = parts_[stratum];
-    for (uint64_t rank = 0; rank < part; ++rank)
-      released[rank * whole / part].emplace_back(((rank + 1) * whole + part - 1) / part - 1, stratum,
-                                                 static_cast<uint32_t>(rank));
-  }
+  using Turns = std::tuple<uint64_t, uint32_t, uint32_t>;  // a position, stratum, rank; the smallest first
+  using Queue = std::priority_queue<Turns, std::vector<Turns>, std::greater<>>;
+  Queue coming;  // of each stratum its next turn, by the first position that it may have
+  Queue due;     // those that may have one by now, by the last
+  for (uint32_t stratum = 0; stratum < parts_.size(); ++stratum)
+    if (parts_[stratum] > 0) coming.emplace(0, stratum, 0);
   period_.reserve(whole);
-  for (const auto& fresh : released) {
-    for (const Due& turn : fresh) due.push(turn);
-    const auto [deadline, stratum, rank] = due.top();
+  while (period_.size() < whole) {
+    while (!coming.empty() && std::get<0>(coming.top()) <= period_.size()) {
+      const auto [first, stratum, rank] = coming.top();
+      const uint64_t part = parts_[stratum], next = rank + uint64_t{1};
+      coming.pop();
+      due.emplace((next * whole + part - 1) / part - 1, stratum, rank);
+      if (next < part) coming.emplace(next * whole / part, stratum, static_cast<uint32_t>(next));
+    }
+    const auto [last, stratum, rank] = due.top();
     due.pop();
     period_.push_back({stratum, rank});
   }

@@ -6,9 +6,8 @@
 namespace atelier {
 namespace {
 
-uint64_t square_bytes(const Recipe& recipe, int channels) {
-  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(recipe.framing.side) *
-         static_cast<uint64_t>(recipe.framing.side);
+uint64_t frame_bytes(const Size& frame, int channels) {
+  return static_cast<uint64_t>(channels) * static_cast<uint64_t>(frame.height) * static_cast<uint64_t>(frame.width);
 }
 
 /// How many samples a share has before the plan's end.
@@ -18,7 +17,17 @@ uint64_t samples_of(const StreamPlan& plan, const Share& share) {
   return positions / plan.batch * (share.end - share.begin) + in_the_last;
 }
 
-uint64_t aligned(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+/// Where the conditions of `samples` begin in a buffer.
+uint64_t conditions_begin(const Size& frame, uint64_t samples) {
+  return (samples * frame_bytes(frame, 3) + 63) / 64 * 64;
+}
+
+uint64_t largest_batch(const StreamPlan& plan, uint64_t samples, int channels) {
+  uint64_t most = 0;
+  for (const Size& frame : plan.frames)
+    most = std::max(most, conditions_begin(frame, samples) + samples * frame_bytes(frame, channels));
+  return most;
+}
 
 }  // namespace
 
@@ -27,34 +36,33 @@ Assembly::Assembly(const StreamPlan& plan, const Recipe& recipe, std::function<v
       share_(share_of(plan.rank, plan.world, plan.batch)),
       local_(share_.end - share_.begin),
       samples_(samples_of(plan, share_)),
-      image_bytes_(square_bytes(recipe, 3)),
-      condition_bytes_(square_bytes(recipe, condition_channels(recipe.condition))),
-      conditions_begin_(aligned(local_ * image_bytes_)),
-      batch_bytes_(conditions_begin_ + local_ * condition_bytes_),
-      side_(recipe.framing.side),
       channels_(condition_channels(recipe.condition)),
+      batch_bytes_(largest_batch(plan, local_, channels_)),
       ring_(batch_bytes_, std::move(returned)) {}
 
 uint64_t Assembly::position_of(uint64_t index) const {
   return plan_.start.position + index / local_ * plan_.batch + share_.begin + index % local_;
 }
 
-void Assembly::open_batch() {
+void Assembly::open_batch(const Size& frame) {
   Batch batch;
   batch.size = static_cast<int64_t>(local_);
-  batch.side = side_;
+  batch.height = frame.height;
+  batch.width = frame.width;
   batch.condition_channels = channels_;
   batch.buffer = ring_.take();
   batch.images = batch.buffer.get();
-  if (channels_ > 0) batch.conditions = batch.buffer.get() + conditions_begin_;
+  if (channels_ > 0) batch.conditions = batch.buffer.get() + conditions_begin(frame, local_);
   open_.push_back(std::move(batch));
 }
 
 Slot Assembly::slot(uint64_t index) {
   const Batch& batch = open_.at(index / local_ - first_open_);
-  const uint64_t offset = index % local_;
-  Slot slot{.image = {batch.images + offset * image_bytes_, image_bytes_}, .condition = {}};
-  if (channels_ > 0) slot.condition = {batch.conditions + offset * condition_bytes_, condition_bytes_};
+  const Size frame{batch.width, batch.height};
+  const uint64_t offset = index % local_, bytes = frame_bytes(frame, 3),
+                 condition_bytes = frame_bytes(frame, channels_);
+  Slot slot{.frame = frame, .image = {batch.images + offset * bytes, bytes}, .condition = {}};
+  if (channels_ > 0) slot.condition = {batch.conditions + offset * condition_bytes, condition_bytes};
   return slot;
 }
 

@@ -23,16 +23,16 @@ class Assembly {
   /// `returned` is called, on any thread, when somebody lets go of a batch's memory.
   Assembly(const StreamPlan& plan, const Recipe& recipe, std::function<void()> returned);
 
-  uint64_t local() const { return local_; }      ///< samples of a batch; the plan's last one may have fewer
-  uint64_t samples() const { return samples_; }  ///< of all batches until the plan ends
-  uint64_t position_of(uint64_t index) const;    ///< of sample `index`
-  uint64_t batch_bytes() const { return batch_bytes_; }
+  uint64_t local() const { return local_; }              ///< samples of a batch; the plan's last one may have fewer
+  uint64_t samples() const { return samples_; }          ///< of all batches until the plan ends
+  uint64_t position_of(uint64_t index) const;            ///< of sample `index`
+  uint64_t batch_bytes() const { return batch_bytes_; }  ///< of the largest shape, which any other is given too
   uint64_t bytes_in_use() const { return ring_.bytes_in_use(); }
   uint64_t open_batches() const { return open_.size(); }
 
   /// Whether the batch of sample `index` is open. Batches are opened in order.
   bool has_slot(uint64_t index) const { return index / local_ < first_open_ + open_.size(); }
-  void open_batch();
+  void open_batch(const Size& frame);
   Slot slot(uint64_t index);
 
   /// Records what sample `index`, the next in order, has become; returns its batch when that is now complete.
@@ -42,10 +42,8 @@ class Assembly {
   const StreamPlan& plan_;
   const Share share_;
   const uint64_t local_, samples_;
-  const uint64_t image_bytes_, condition_bytes_;  // of one sample
-  const uint64_t conditions_begin_;               // in a buffer
+  const int channels_;  // of a condition
   const uint64_t batch_bytes_;
-  const int side_, channels_;
   BatchRing ring_;
   uint64_t first_open_ = 0;
   std::deque<Batch> open_;

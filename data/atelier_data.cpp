@@ -88,7 +88,7 @@ uint64_t samples_of(uint64_t passes, uint64_t entries) {
 
 /// "position,entry,sha256" for each sample of a batch.
 std::string dump_lines(const Batch& batch) {
-  const size_t bytes = 3 * static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
+  const size_t bytes = 3 * static_cast<size_t>(batch.height) * static_cast<size_t>(batch.width);
   std::string lines;
   for (size_t i = 0; i < batch.positions.size(); ++i) {
     const std::span<const uint8_t> pixels(batch.images + i * bytes, bytes);

@@ -12,7 +12,7 @@ namespace atelier {
 /// memory returns to the stream's ring, so keep batches only as long as they are needed.
 struct Batch {
   int64_t size = 0;            ///< N
-  int side = 0;                ///< H == W
+  int height = 0, width = 0;   ///< H and W: the square, or with data.shapes one shape for the whole global batch
   int condition_channels = 0;  ///< C: 0 none, 1 outline, 3 file
   std::shared_ptr<uint8_t[]> buffer;
   uint8_t* images = nullptr;          ///< uint8 [N, 3, H, W], contiguous, inside buffer

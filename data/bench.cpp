@@ -128,9 +128,9 @@ class FetchBench {
   std::unique_ptr<Source> source_;  ///< last, so that its threads are gone before what they use
 };
 
-BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, int threads,
+BenchStage bench_decode(const Recipe& recipe, int side, const std::vector<Body>& bodies, int threads,
                         const BenchOptions& options) {
-  const auto square = static_cast<size_t>(recipe.framing.side) * static_cast<size_t>(recipe.framing.side);
+  const auto square = static_cast<size_t>(side) * static_cast<size_t>(side);
   std::atomic<uint64_t> next = 0;
   std::vector<BenchStage> parts(static_cast<size_t>(threads));
   const Stopwatch watch(options);
@@ -140,7 +140,8 @@ BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, i
       const uint64_t position = next++;
       const auto begin = SteadyClock::now();
       const bool failed =
-          develop(recipe, position, {bodies[position % bodies.size()], {}, {}}, {image, condition}).has_value();
+          develop(recipe, position, {bodies[position % bodies.size()], {}, {}}, {{side, side}, image, condition})
+              .has_value();
       part.item.add(seconds_since(begin));
       ++(failed ? part.failures : part.images);
     }
@@ -162,7 +163,7 @@ BenchStage bench_decode(const Recipe& recipe, const std::vector<Body>& bodies, i
 BenchStage bench_stream(const Config& config, StreamPlan plan, uint64_t first, const BenchOptions& options) {
   BenchStage stage;
   const uint64_t wanted = wanted_images(plan);
-  plan.start.position = first;  // servers and disks have those before at hand
+  plan.start.position = (first + plan.batch - 1) / plan.batch * plan.batch;  // servers and disks have those before
   const auto manifest = plan.manifest;
   Stream stream(config, std::move(plan), open_source(config.data, manifest));
   static_cast<void>(stream.next(options.stop));  // filling the pipeline is no part of the rate
@@ -209,9 +210,9 @@ std::optional<BenchResult> bench(const Config& config, const std::shared_ptr<con
   }
   if (options.stop.stop_requested()) return std::nullopt;
   begin("decode, 1 thread");
-  result.decode_one = bench_decode(recipe, bodies, 1, options);
+  result.decode_one = bench_decode(recipe, config.data.image_size, bodies, 1, options);
   begin("decode, all threads");
-  result.decode_all = bench_decode(recipe, bodies, result.threads, options);
+  result.decode_all = bench_decode(recipe, config.data.image_size, bodies, result.threads, options);
   if (options.stop.stop_requested()) return std::nullopt;
   begin("the whole stream");
   result.stream = bench_stream(config, plan, asked, options);

@@ -22,17 +22,17 @@ Fault fault_of(DecodeFault fault) {
   return Fault::kNotAnImage;
 }
 
-SquareFit square_fit(Fit fit) {
+FrameFit frame_fit(Fit fit) {
   switch (fit) {
     case Fit::kCrop:
     case Fit::kRandom:
-      return SquareFit::kCrop;
+      return FrameFit::kCrop;
     case Fit::kPad:
-      return SquareFit::kPad;
+      return FrameFit::kPad;
     case Fit::kStretch:
-      return SquareFit::kStretch;
+      return FrameFit::kStretch;
   }
-  return SquareFit::kCrop;
+  return FrameFit::kCrop;
 }
 
 Filter filter_of(Resample resample) {
@@ -62,7 +62,8 @@ std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, c
 Recipe recipe_of(const Config& config, bool augment) {
   const DataConfig& data = config.data;
   Recipe recipe{.seed = config.data_seed(),
-                .framing = {.side = data.image_size, .fit = square_fit(data.fit), .filter = filter_of(data.resample)},
+                .fit = frame_fit(data.fit),
+                .filter = filter_of(data.resample),
                 .augmenting = {},
                 .degrading = {},
                 .condition = data.condition};
@@ -88,20 +89,19 @@ int condition_channels(Condition condition) {
   return 0;
 }
 
-uint64_t developing_bytes(const Recipe& recipe, const Negative& negative) {
+uint64_t developing_bytes(const Negative& negative, const Size& frame) {
   // One after the other.
-  return std::max(decoding_bytes(negative.image, recipe.framing), decoding_bytes(negative.condition, recipe.framing));
+  return std::max(decoding_bytes(negative.image, frame), decoding_bytes(negative.condition, frame));
 }
 
 std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Negative& negative, const Slot& slot) {
   if (auto failure = check_sha256(negative.image, negative.sha256)) return failure;
+  const Framing framing{.size = slot.frame, .fit = recipe.fit, .filter = recipe.filter};
   Augmentation augmentation = draw_augmentation(recipe.seed, position, recipe.augmenting);
-  if (auto failure = failure_of(decode_square(negative.image, recipe.framing, augmentation, slot.image), ""))
-    return failure;
-  const int side = recipe.framing.side;
+  if (auto failure = failure_of(decode_framed(negative.image, framing, augmentation, slot.image), "")) return failure;
   const Degradation degradation = draw_degradation(recipe.seed, position, recipe.degrading);
   const auto degraded = [&](std::span<uint8_t> planes) {
-    degrade(planes, side, degradation, recipe.seed, position);
+    degrade(planes, slot.frame, degradation, recipe.seed, position);
     return planes;
   };
   switch (recipe.condition) {
@@ -110,13 +110,14 @@ std::optional<Failure> develop(const Recipe& recipe, uint64_t position, const Ne
       break;
     case Condition::kOutline: {
       std::vector<uint8_t> picture(slot.image.begin(), slot.image.end());
-      std::ranges::copy(outline(from_planes(degraded(picture), side, side)).pixels, slot.condition.begin());
+      const auto [width, height] = slot.frame;
+      std::ranges::copy(outline(from_planes(degraded(picture), width, height)).pixels, slot.condition.begin());
       break;
     }
     case Condition::kFile:
       augmentation.brightness = 1.0;
-      if (auto failure = failure_of(decode_square(negative.condition, recipe.framing, augmentation, slot.condition),
-                                    "condition: "))
+      if (auto failure =
+              failure_of(decode_framed(negative.condition, framing, augmentation, slot.condition), "condition: "))
         return failure;
       degraded(slot.condition);
       break;

@@ -17,7 +17,8 @@ namespace atelier {
 /// How fetched bytes become pixels; the same for a whole stream.
 struct Recipe {
   uint64_t seed = 0;
-  Framing framing;
+  FrameFit fit = FrameFit::kCrop;
+  Filter filter = Filter::kBilinear;
   Augmenting augmenting;
   DegradationChances degrading;
   Condition condition = Condition::kNone;
@@ -45,17 +46,19 @@ std::optional<Failure> check_sha256(std::span<const std::byte> bytes, const std:
 /// What was wrong with a file, if anything; `prefix` tells the condition's failures from the image's.
 std::optional<Failure> failure_of(const std::optional<DecodeFailure>& failure, const char* prefix);
 
-/// Where one sample goes in a batch: planes of uint8, 3 * side * side and channels * side * side.
+/// Where one sample goes in a batch: planes of uint8, 3 * height * width and channels * height * width.
 struct Slot {
+  Size frame;
   std::span<uint8_t> image;
   std::span<uint8_t> condition;
 };
 
-/// The bytes that develop() takes to decode a sample, its slot and what is as small left out; judged from the headers.
-uint64_t developing_bytes(const Recipe& recipe, const Negative& negative);
+/// The bytes that develop() takes to decode a sample into a frame, its slot and what is as small left out; judged from
+/// the headers.
+uint64_t developing_bytes(const Negative& negative, const Size& frame);
 
-/// Checks, decodes, fits and augments one sample into its slot: a pure function of (recipe, position, bytes). The
-/// condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels. What is
+/// Checks, decodes, fits and augments one sample into its slot: a pure function of (recipe, position, bytes, frame).
+/// The condition is mirrored with its image but keeps its brightness; an outline is that of the final pixels. What is
 /// degraded is what a network is given, not what it shall make of it: the condition file, or the picture that the
 /// outline is taken from; the image itself only where there is no condition.
 ///   returns  nothing, or what was wrong with the bytes; then the slot's contents are undefined

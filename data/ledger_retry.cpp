@@ -59,7 +59,8 @@ class Retry {
  public:
   Retry(const Config& config, const Verdicts& ledger, const Manifest* manifest)
       : recipe_(recipe_of(config, /*augment=*/false)),
-        pixels_(3 * static_cast<size_t>(recipe_.framing.side * recipe_.framing.side)) {
+        frame_{config.data.image_size, config.data.image_size},
+        pixels_(3 * static_cast<size_t>(frame_.width * frame_.height)) {
     const bool with_conditions = std::exchange(recipe_.condition, Condition::kNone) == Condition::kFile;
     report_.entries = ledger.all().size();
     report_.left = ledger;
@@ -111,7 +112,8 @@ class Retry {
   std::optional<Failure> judge(const Question& question, Answer answer) {
     if (auto* failure = std::get_if<Failure>(&answer.body)) return std::move(*failure);
     const auto& bytes = std::get<std::vector<std::byte>>(answer.body);
-    auto failure = develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = question.sha256}, {pixels_, {}});
+    auto failure =
+        develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = question.sha256}, {frame_, pixels_, {}});
     if (failure && question.condition) failure->detail = "condition: " + failure->detail;
     return failure;
   }
@@ -134,6 +136,7 @@ class Retry {
   }
 
   Recipe recipe_;
+  const Size frame_;  // any will do to find out whether bytes are a picture
   std::vector<uint8_t> pixels_;
   std::vector<Question> questions_;
   std::map<uint64_t, Asked> asked_;  // by entry

@@ -86,6 +86,8 @@ struct Manifest::List {
   Entry row(uint64_t number) const;
   Entry entry(uint64_t number) const;
   void find_used(const RowFilter& filter, const Progress& progress);
+  void for_each_row_range(const std::function<void(uint64_t begin, uint64_t end)>& read,
+                          const Progress& progress = {}) const;
   void check_fields(const RowFilter& filter, const std::set<std::string, std::less<>>& seen) const;
   bool is_used(uint64_t row) const { return used.empty() || (used[row / 64] >> row % 64 & 1) != 0; }
   std::string resolved(const std::string& url) const {
@@ -182,16 +184,22 @@ void Manifest::List::find_used(const RowFilter& filter, const Progress& progress
     seen.merge(names);
     count += found;
   };
-  try {
-    for_each_range(index.size(), ask, progress);
-  } catch (const std::invalid_argument& error) {
-    throw std::runtime_error(fmt::format(
-        "{}: a row is not where the list's index has it ({}); set data.verify_list once", list.string(), error.what()));
-  }
+  for_each_row_range(ask, progress);
   check_fields(filter, seen);
   if (count == 0)
     throw std::invalid_argument(list.string() + ": data.where lets no row through; compare it with the list");
   used = std::move(bits);
+}
+
+/// Calls `read` for ranges of rows, on all cores.
+void Manifest::List::for_each_row_range(const std::function<void(uint64_t, uint64_t)>& read,
+                                        const Progress& progress) const {
+  try {
+    for_each_range(index.size(), read, progress);
+  } catch (const std::invalid_argument& error) {
+    throw std::runtime_error(fmt::format(
+        "{}: a row is not where the list's index has it ({}); set data.verify_list once", list.string(), error.what()));
+  }
 }
 
 /// A field that no row has is a mistake, even in a condition that would then be true. Nothing is known of no names.
@@ -252,6 +260,25 @@ int64_t Manifest::label_index(uint64_t row) const {
   const Part& part = part_of(row);
   const int64_t label = part.list->index.mark(row - part.begin).label;
   return label < 0 || part.labels.empty() ? label : part.labels[static_cast<size_t>(label)];
+}
+
+void Manifest::read_fields(const std::vector<std::string>& fields,
+                           const std::function<void(uint64_t, const std::vector<std::string>&)>& take) const {
+  for (const Part& part : parts_) {
+    part.list->for_each_row_range([&](uint64_t begin, uint64_t end) {
+      std::vector<std::string> values(fields.size());
+      for (uint64_t number = begin; number < end; ++number) {
+        std::ranges::fill(values, std::string());
+        part.list->rows.each_value(part.list->index.mark(number).offset,
+                                   [&](std::string_view name, std::string_view value) {
+                                     const auto wanted = std::ranges::find(fields, name);
+                                     if (wanted != fields.end())
+                                       values[static_cast<size_t>(wanted - fields.begin())] = value;
+                                   });
+        take(part.begin + number, values);
+      }
+    });
+  }
 }
 
 std::vector<uint64_t> Manifest::ends() const {

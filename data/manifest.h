@@ -50,6 +50,11 @@ class Manifest {
   const std::vector<std::string>& labels() const { return labels_; }
   int64_t label_index(uint64_t row) const;  ///< -1: the row has none
 
+  /// Calls take(row, values) for every row: what it has in `fields`, as it is written, "" where it has no such field.
+  /// Reads the whole list, on all cores: `take` is called on several threads, and must not throw.
+  void read_fields(const std::vector<std::string>& fields,
+                   const std::function<void(uint64_t row, const std::vector<std::string>& values)>& take) const;
+
   /// The rows that are used: those that `where` lets through.
   RowSet rows() const;
 

@@ -196,7 +196,8 @@ void Pipeline::admit() {
 }
 
 void Pipeline::plan_flight() {
-  if (!assembly_.has_slot(planned_)) assembly_.open_batch();
+  if (!assembly_.has_slot(planned_))
+    assembly_.open_batch(plan_.frames[chooser_.stratum_of(assembly_.position_of(planned_)).shape]);
   Flight& fresh = flights_.emplace_back();
   fresh.index = planned_++;
   fresh.position = assembly_.position_of(fresh.index);
@@ -230,7 +231,7 @@ void Pipeline::request(Flight& wanted, Part part, const std::string& url, const 
 
 /// What takes no memory to decode need not wait for any.
 void Pipeline::note_fetched(Flight& fetched) {
-  fetched.decoding = developing_bytes(recipe_, fetched.negative());
+  fetched.decoding = developing_bytes(fetched.negative(), assembly_.slot(fetched.index).frame);
   if (fetched.decoding == 0) return start_developing(fetched);
   fetched.state = Flight::State::kFetched;
   fetched_.insert(fetched.index);

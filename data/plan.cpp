@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <functional>
 #include <iterator>
-#include <set>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
 #include "data/mix.h"
+#include "data/shapes.h"
 
 namespace atelier {
 namespace {
@@ -46,8 +48,10 @@ std::vector<Stratum> lists_of(const Mix& mix, const Manifest& manifest, const Ro
   return strata;
 }
 
+using Strata = std::vector<Stratum>;
+
 /// A stratum for each label that `whole` has, and one for the rows without; none of them is empty.
-std::vector<Stratum> labels_of(const Stratum& whole, const Manifest& manifest) {
+Strata labels_of(const Stratum& whole, const Manifest& manifest) {
   const auto label_of = [&](uint64_t row) { return static_cast<uint64_t>(manifest.label_index(row) + 1); };
   std::vector<RowSet> parts = whole.rows.parted(manifest.labels().size() + 1, label_of);
   std::vector<Stratum> strata;
@@ -58,22 +62,62 @@ std::vector<Stratum> labels_of(const Stratum& whole, const Manifest& manifest) {
   return strata;
 }
 
-/// Divides each list's weight equally among the labels that it has.
-void balance_labels(StreamPlan& plan) {
+/// Puts the parts of each stratum in its place, each with what `weight_of` gives it of the stratum's weight.
+void divide(StreamPlan& plan, const std::function<Strata(const Stratum& whole)>& parts_of,
+            const std::function<double(double weight, const Stratum& part, const Strata& parts)>& weight_of) {
   if (plan.weightings.empty()) plan.weightings = {{.position = 0, .weights = {1}}};
   std::vector<Weighting> weightings = plan.weightings;
   for (Weighting& weighting : weightings) weighting.weights.clear();
-  std::vector<Stratum> strata;
-  for (size_t list = 0; list < plan.strata.size(); ++list) {
-    std::vector<Stratum> labels = labels_of(plan.strata[list], *plan.manifest);
-    if (labels.empty()) labels.push_back(plan.strata[list]);  // StratifiedOrder names it if it has a weight
+  Strata strata;
+  for (size_t whole = 0; whole < plan.strata.size(); ++whole) {
+    Strata parts = parts_of(plan.strata[whole]);
+    if (parts.empty()) parts.push_back(plan.strata[whole]);  // StratifiedOrder names it if it has a weight
     for (size_t i = 0; i < weightings.size(); ++i)
-      weightings[i].weights.insert(weightings[i].weights.end(), labels.size(),
-                                   plan.weightings[i].weights[list] / static_cast<double>(labels.size()));
-    std::ranges::move(labels, std::back_inserter(strata));
+      for (const Stratum& part : parts)
+        weightings[i].weights.push_back(weight_of(plan.weightings[i].weights[whole], part, parts));
+    std::ranges::move(parts, std::back_inserter(strata));
   }
   plan.strata = std::move(strata);
   plan.weightings = std::move(weightings);
+}
+
+/// Divides each list's weight equally among the labels that it has.
+void balance_labels(StreamPlan& plan) {
+  divide(
+      plan, [&](const Stratum& whole) { return labels_of(whole, *plan.manifest); },
+      [](double weight, const Stratum&, const Strata& parts) { return weight / static_cast<double>(parts.size()); });
+}
+
+/// A stratum for each shape that the rows of `whole` have.
+Strata shapes_of(const Stratum& whole, const StreamPlan& plan, const std::function<uint64_t(uint64_t row)>& shape_of) {
+  std::vector<RowSet> parts = whole.rows.parted(plan.frames.size(), shape_of);
+  Strata strata;
+  for (size_t shape = 0; shape < parts.size(); ++shape) {
+    const auto [width, height] = plan.frames[shape];
+    if (!parts[shape].empty())
+      strata.push_back({fmt::format("{} at {} x {}", whole.name, width, height), std::move(parts[shape]), shape});
+  }
+  return strata;
+}
+
+/// Divides each stratum's weight among the shapes that its rows have, by how many have it: every row of it keeps its
+/// weight.
+void divide_by_shape(StreamPlan& plan, const Config& config) {
+  plan.frames = frames_of_shapes(config.data.image_size, 1 << config.model.levels);
+  plan.block = plan.batch;
+  const std::vector<uint8_t> shapes = shapes_of_rows(*plan.manifest);
+  std::vector<uint64_t> counts(kShapes);
+  for (uint64_t rank = 0; rank < plan.rows.size(); ++rank) ++counts[shapes[plan.rows.at(rank)]];
+  const std::vector<size_t> taker = merge_small_shapes(counts);
+  const auto shape_of = [&](uint64_t row) { return taker[shapes[row]]; };
+  divide(
+      plan, [&](const Stratum& whole) { return shapes_of(whole, plan, shape_of); },
+      [](double weight, const Stratum& part, const Strata& parts) {
+        if (part.rows.empty()) return weight;
+        uint64_t rows = 0;
+        for (const Stratum& each : parts) rows += each.rows.size();
+        return weight * static_cast<double>(part.rows.size()) / static_cast<double>(rows);
+      });
 }
 
 }  // namespace
@@ -97,6 +141,8 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
     plan.strata = {{data.list, plan.rows}};
   }
   if (data.balance == Balance::kLabel) balance_labels(plan);
+  plan.frames = {{data.image_size, data.image_size}};
+  if (data.shapes == Shapes::kBuckets) divide_by_shape(plan, config);
   try {
     plan.stratified_order();
   } catch (const std::invalid_argument& error) {
@@ -112,6 +158,18 @@ void check_share(const StreamPlan& plan) {
   if (plan.world > plan.batch)
     throw std::invalid_argument(
         fmt::format("a batch of {} cannot be shared by {} processes; raise train.batch_size", plan.batch, plan.world));
+  if (!plan.has_shapes()) return;
+  if (plan.block % plan.batch != 0)
+    throw std::invalid_argument(fmt::format(
+        "a batch of {} does not divide the {} positions that share a shape since the first start; set train.batch_size "
+        "to a divisor of {}",
+        plan.batch, plan.block, plan.block));
+  const uint64_t begin = (plan.start.position - plan.origin) % plan.block;
+  if (begin % plan.batch != 0)
+    throw std::invalid_argument(fmt::format(
+        "a batch of {} from position {} on would have two shapes, which change every {} positions; go on with a "
+        "train.batch_size that divides {}",
+        plan.batch, plan.start.position, plan.block, std::gcd(begin, plan.block)));
 }
 
 }  // namespace atelier

@@ -10,6 +10,7 @@
 #include "data/order.h"
 #include "data/strata.h"
 #include "data/verdicts.h"
+#include "images/transform.h"
 
 namespace atelier {
 
@@ -26,6 +27,8 @@ struct StreamPlan {
   Order order;                        ///< of each stratum; entries: rows.size()
   std::vector<Stratum> strata;        ///< what the rows are shared out to
   std::vector<Weighting> weightings;  ///< as StratifiedOrder takes them
+  std::vector<Size> frames;           ///< of each shape that a stratum may have; one: the square
+  uint64_t block = 1;                 ///< positions that have one shape: the global batch at the first start
   uint64_t origin = 0;                ///< where the run turned to this list, if another one came before
   uint64_t batch = 32;                ///< global batch
   uint64_t rank = 0, world = 1;
@@ -33,14 +36,16 @@ struct StreamPlan {
   StreamState start;
   uint64_t end = std::numeric_limits<uint64_t>::max();  ///< the position behind the last one that is wanted
 
-  StratifiedOrder stratified_order() const { return {order, strata, weightings, origin}; }
+  bool has_shapes() const { return frames.size() > 1; }
+  StratifiedOrder stratified_order() const { return {order, strata, weightings, origin, block}; }
 };
 
-/// The plan of a run from its settings: resolves order, split, mix and balance; opens nothing but the file of a mix.
-/// Throws std::invalid_argument, one sentence.
+/// The plan of a run from its settings: resolves order, split, mix, balance and shapes; opens nothing but the file of a
+/// mix, and reads the list only for its shapes. Throws std::invalid_argument, one sentence.
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
 
-/// Throws std::invalid_argument, one sentence, unless rank and world fit each other and the batch.
+/// Throws std::invalid_argument, one sentence, unless rank and world fit each other and the batch, and every batch has
+/// one shape.
 void check_share(const StreamPlan& plan);
 
 }  // namespace atelier

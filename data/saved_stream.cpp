@@ -18,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
+constexpr uint64_t kMostBlock = 65'536;  // the most that train.batch_size takes
 constexpr const char* kList = "list";
 constexpr const char* kRows = "rows";
 constexpr const char* kWeights = "weights";
@@ -28,7 +29,7 @@ json identity_of(const Config& config, const StreamPlan& plan, uint64_t position
                    {kRows, plan.order.entries},
                    {"seed", plan.order.seed},
                    {"stream_version", kStreamVersion}};
-  for (const char* key : {"data.where", "data.shuffle", "data.balance", "data.held_out"})
+  for (const char* key : {"data.where", "data.shuffle", "data.balance", "data.held_out", "data.shapes"})
     identity[key] = setting_text(config, key);
   identity["augmented"] = plan.augment;  // held-out rows are not
   identity["packing"] = image_packing(config.data);
@@ -66,6 +67,7 @@ std::string save_stream(const Config& config, const StreamPlan& plan, const Stre
               {"position", state.position},
               {"origin", plan.origin},
               {"window", plan.order.window},
+              {"block", plan.block},
               {"verdicts", state.verdicts.to_jsonl()},
               {"identity", identity_of(config, plan, state.position)}}
       .dump();
@@ -79,6 +81,7 @@ StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::strin
   plan.start.position = number_of(state, "position", 0, kMaxSeed);
   plan.start.verdicts = Verdicts::from_jsonl(state.at("verdicts").get<std::string>());
   plan.order.window = number_of(state, "window", 1, kMaxSeed);
+  plan.block = number_of(state, "block", 1, kMostBlock);
   plan.origin = number_of(state, "origin", 0, plan.start.position);
   json before = state.at("identity");
   const json now = identity_of(config, plan, plan.start.position);
@@ -88,6 +91,7 @@ StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::strin
     for (const char* key : {kList, kRows, kWeights}) before[key] = now.value(key, json());
   }
   refuse_another(before, now);
+  check_share(plan);
   return plan;
 } catch (const json::exception& error) {
   throw std::invalid_argument(fmt::format("this is no saved state of a stream: {}", error.what()));

@@ -15,8 +15,8 @@ namespace atelier {
 namespace {
 
 uint64_t pixel_bytes(const Batch& batch) {
-  const auto side = static_cast<uint64_t>(batch.side);
-  return static_cast<uint64_t>(batch.size) * static_cast<uint64_t>(3 + batch.condition_channels) * side * side;
+  return static_cast<uint64_t>(batch.size) * static_cast<uint64_t>(3 + batch.condition_channels) *
+         static_cast<uint64_t>(batch.height) * static_cast<uint64_t>(batch.width);
 }
 
 StreamPlan plan_alone(const Config& config, const std::string& saved) {

@@ -61,7 +61,7 @@ Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels)
 Image upright(Stored stored) {
   if (stored.orientation == 1) return std::move(stored.image);
   cv::Mat pixels = as_mat(stored.image);
-  if (stored.orientation >= 5) pixels = pixels.t();
+  if (is_transposed(stored.orientation)) pixels = pixels.t();
   Image result(pixels.cols, pixels.rows);
   cv::Mat target = as_mat(result);
   switch (stored.orientation) {
@@ -91,12 +91,12 @@ std::variant<Image, DecodeFailure> decode(std::span<const std::byte> bytes, int 
   return upright(std::get<Stored>(std::move(reading)));
 }
 
-std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, const Framing& framing,
+std::optional<DecodeFailure> decode_framed(std::span<const std::byte> bytes, const Framing& framing,
                                            const Augmentation& augmentation, std::span<uint8_t> planes,
                                            int64_t max_pixels) {
-  const auto side = static_cast<size_t>(std::max(framing.side, 0));
-  if (side < 1 || planes.size() != 3 * side * side)
-    throw std::invalid_argument("decode_square needs 3 * side * side bytes");
+  const auto [width, height] = framing.size;
+  if (width < 1 || height < 1 || planes.size() != 3 * static_cast<size_t>(width) * static_cast<size_t>(height))
+    throw std::invalid_argument("decode_framed needs 3 * height * width bytes");
   if (is_jpeg(bytes)) return read_jpeg(bytes, framing, augmentation, planes, max_pixels);
   Reading reading = read(bytes, 0, max_pixels);
   if (auto* failure = std::get_if<DecodeFailure>(&reading)) return std::move(*failure);
@@ -105,8 +105,8 @@ std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, con
   return std::nullopt;
 }
 
-uint64_t decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels) {
-  if (is_jpeg(bytes)) return jpeg_decoding_bytes(bytes, framing, max_pixels);
+uint64_t decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels) {
+  if (is_jpeg(bytes)) return jpeg_decoding_bytes(bytes, frame, max_pixels);
   if (is_png(bytes)) return png_decoding_bytes(bytes, max_pixels);
   if (is_webp(bytes)) return webp_decoding_bytes(bytes, max_pixels);
   return 0;

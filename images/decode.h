@@ -37,20 +37,20 @@ inline constexpr int64_t kMaxPixels = int64_t{64} << 20;
 std::variant<Image, DecodeFailure> decode(std::span<const std::byte> bytes, int min_side = 0,
                                           int64_t max_pixels = kMaxPixels);
 
-/// Decodes a file straight to a square, upright and augmented, without its picture in between where it can: a JPEG is
-/// decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size that leaves both edges at least `framing.side`, and its
-/// planes are resampled before they become colours. A pure function of its arguments, the same on every machine.
-///   planes   3 * side * side bytes: red, green, blue; undefined after a failure
+/// Decodes a file straight into a frame, upright and augmented, without its picture in between where it can: a JPEG is
+/// decoded at the smallest of 1, 1/2, 1/4 and 1/8 of its size that leaves neither edge shorter than the frame's, and
+/// its planes are resampled before they become colours. A pure function of its arguments, the same on every machine.
+///   planes   3 * height * width bytes of `framing.size`: red, green, blue; undefined after a failure
 ///   returns  nothing, or what was wrong with the file
 ///   threads  any number at once; keeps nothing
-std::optional<DecodeFailure> decode_square(std::span<const std::byte> bytes, const Framing& framing,
+std::optional<DecodeFailure> decode_framed(std::span<const std::byte> bytes, const Framing& framing,
                                            const Augmentation& augmentation, std::span<uint8_t> planes,
                                            int64_t max_pixels = kMaxPixels);
 
-/// The bytes that decode_square() will take at once besides `planes` and some rows of the picture, judged from the
+/// The bytes that decode_framed() will take at once besides `planes` and some rows of the picture, judged from the
 /// header before any pixel is allocated: none for a JPEG of one scan that is grey or YCbCr, its coefficients for one of
 /// several scans (a progressive one), the whole picture for all else. 0 for what it would refuse by the header.
 ///   threads  any number at once; keeps nothing
-uint64_t decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels = kMaxPixels);
+uint64_t decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels = kMaxPixels);
 
 }  // namespace atelier

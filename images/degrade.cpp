@@ -17,11 +17,11 @@ constexpr size_t kSteps = 24;  // of a shaking hand while the shutter is open
 
 /// One channel as float32.
 struct Plane {
-  int side;
+  Size size;
   std::vector<float> values;
-  Plane(int edge) : side(edge), values(static_cast<size_t>(edge) * static_cast<size_t>(edge)) {}
-  float* row(int y) { return values.data() + static_cast<ptrdiff_t>(y) * side; }
-  const float* row(int y) const { return values.data() + static_cast<ptrdiff_t>(y) * side; }
+  Plane(Size edges) : size(edges), values(static_cast<size_t>(edges.width) * static_cast<size_t>(edges.height)) {}
+  float* row(int y) { return values.data() + static_cast<ptrdiff_t>(y) * size.width; }
+  const float* row(int y) const { return values.data() + static_cast<ptrdiff_t>(y) * size.width; }
 };
 
 /// Part of a point-spread function: the share of the pixel that lies `x`, `y` away.
@@ -31,16 +31,16 @@ struct Tap {
 };
 
 Plane convolve(const Plane& from, const std::vector<Tap>& taps) {
-  Plane to(from.side);
-  const int last = from.side - 1;
-  for (int y = 0; y < from.side; ++y) {
+  Plane to(from.size);
+  const auto [width, height] = from.size;
+  for (int y = 0; y < height; ++y) {
     for (const Tap& tap : taps) {
-      const float* source = from.row(std::clamp(y + tap.y, 0, last));
+      const float* source = from.row(std::clamp(y + tap.y, 0, height - 1));
       float* out = to.row(y);
-      const int begin = std::clamp(-tap.x, 0, from.side), end = std::clamp(from.side - tap.x, begin, from.side);
+      const int begin = std::clamp(-tap.x, 0, width), end = std::clamp(width - tap.x, begin, width);
       for (int x = 0; x < begin; ++x) out[x] += tap.weight * source[0];
       for (int x = begin; x < end; ++x) out[x] += tap.weight * source[x + tap.x];
-      for (int x = end; x < from.side; ++x) out[x] += tap.weight * source[last];
+      for (int x = end; x < width; ++x) out[x] += tap.weight * source[width - 1];
     }
   }
   return to;
@@ -73,7 +73,7 @@ Plane blurred(const Plane& from, double deviation) {
 }
 
 /// The point-spread function of a picture that takes `path`: each point is shared by the four pixels around it.
-std::vector<Tap> taps_of(const Degradation::Path& path, int side) {
+std::vector<Tap> taps_of(const Degradation::Path& path, double side) {
   std::vector<Tap> taps;
   const auto add = [&](int x, int y, float weight) {
     const auto known = std::ranges::find_if(taps, [&](const Tap& tap) { return tap.x == x && tap.y == y; });
@@ -150,15 +150,16 @@ Degradation draw_degradation(uint64_t seed, uint64_t position, const Degradation
   return degradation;
 }
 
-void degrade(std::span<uint8_t> planes, int side, const Degradation& degradation, uint64_t seed, uint64_t position) {
-  const size_t count = static_cast<size_t>(side) * static_cast<size_t>(side);
-  if (planes.size() != 3 * count) throw std::invalid_argument("degrade needs 3 * side * side bytes");
+void degrade(std::span<uint8_t> planes, Size size, const Degradation& degradation, uint64_t seed, uint64_t position) {
+  const size_t count = static_cast<size_t>(size.width) * static_cast<size_t>(size.height);
+  if (planes.size() != 3 * count) throw std::invalid_argument("degrade needs 3 * height * width bytes");
   if (degradation.is_none()) return;
+  const double side = std::sqrt(static_cast<double>(count));
   std::vector<float> noise(degradation.noise > 0 ? 3 * count : 0);
   if (!noise.empty()) fill_normal(noise, seed, position, Purpose::kGrain);
   for (size_t channel = 0; channel < 3; ++channel) {
     const auto pixels = planes.subspan(channel * count, count);
-    Plane plane(side);
+    Plane plane(size);
     std::ranges::copy(pixels, plane.values.begin());
     for (size_t i = 0; i < count && !noise.empty(); ++i)
       plane.values[i] += degradation.noise * noise[channel * count + i];

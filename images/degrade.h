@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "images/transform.h"
+
 /// What a bad camera does to a picture: noise, then defocus, then a shaking hand, then motion.
 namespace atelier {
 
@@ -13,7 +15,8 @@ struct DegradationChances {
   double noise = 0, blur = 0, shake = 0, motion = 0;
 };
 
-/// What happens to one sample. Lengths are shares of the picture's side, so that it looks the same at any size.
+/// What happens to one sample. Lengths are shares of the side of a square with as many pixels, so that it
+/// looks the same at any size.
 struct Degradation {
   using Path = std::vector<std::pair<float, float>>;  ///< points, x and y, where the camera is for equal times
 
@@ -28,8 +31,8 @@ struct Degradation {
 /// from its centre, a line of 1 to 5 %; uniform between these.
 Degradation draw_degradation(uint64_t seed, uint64_t position, const DegradationChances& chances);
 
-/// Degrades `planes` (uint8 [3, side, side]) in place: in float32 throughout, rounded and clipped once at the end.
+/// Degrades `planes` (uint8 [3, height, width]) in place: in float32 throughout, rounded and clipped once at the end.
 /// Beyond its edges the picture goes on as at them. The noise is that of (seed, position). Any number of threads.
-void degrade(std::span<uint8_t> planes, int side, const Degradation& degradation, uint64_t seed, uint64_t position);
+void degrade(std::span<uint8_t> planes, Size size, const Degradation& degradation, uint64_t seed, uint64_t position);
 
 }  // namespace atelier

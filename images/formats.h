@@ -25,7 +25,7 @@ using Reading = std::variant<Stored, DecodeFailure>;
 
 /// Each expects a file with its format's signature.
 Reading read_jpeg(std::span<const std::byte> bytes, int min_side, int64_t max_pixels);
-/// Straight to a square: see decode_square().
+/// Straight into a frame: see decode_framed().
 std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const Framing& framing,
                                        const Augmentation& augmentation, std::span<uint8_t> planes, int64_t max_pixels);
 Reading read_png(std::span<const std::byte> bytes, int64_t max_pixels);
@@ -39,7 +39,7 @@ Reading read_bmp(std::span<const std::byte> bytes, int64_t max_pixels);
 bool has_avif_brand(std::span<const std::byte> bytes);
 
 /// What decoding_bytes() says, by format.
-uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels);
+uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels);
 uint64_t png_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
 uint64_t webp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
 

@@ -16,12 +16,12 @@ namespace {
 /// Scans of a progressive file; encoders write about ten, hostile files thousands, each a pass over the picture.
 constexpr int kMostScans = 100;
 
-/// The largest of 8, 4 and 2 by which `shorter` pixels can be divided and still be at least `min_side`, else 1. Other
-/// scales have no SIMD path in libjpeg-turbo and take longer than full size.
-int divisor(int shorter, int min_side) {
-  if (min_side <= 0) return 1;
+/// The largest of 8, 4 and 2 by which both edges can be divided and still be at least those of `least`, else 1; of
+/// `least` without pixels 1. Other scales have no SIMD path in libjpeg-turbo and take longer than full size.
+int divisor(Size edges, Size least) {
+  if (least.width <= 0 || least.height <= 0) return 1;
   for (const int by : {8, 4, 2}) {
-    if ((shorter + by - 1) / by >= min_side) return by;
+    if ((edges.width + by - 1) / by >= least.width && (edges.height + by - 1) / by >= least.height) return by;
   }
   return 1;
 }
@@ -91,13 +91,13 @@ class Decoder {
     return true;
   }
 
-  /// Reads the header and chooses the scale.
-  std::optional<DecodeFailure> open(int min_side, int64_t max_pixels) {
+  /// Reads the header and chooses the scale by the smallest edges that the caller needs.
+  std::optional<DecodeFailure> open(Size least, int64_t max_pixels) {
     if (!succeeds([&] { jpeg_read_header(&jpeg_, TRUE); })) return failure();
     const int64_t width = jpeg_.image_width, height = jpeg_.image_height;
     if (auto too_large = judge_size("JPEG", width, height, max_pixels)) return too_large;
     jpeg_.scale_num = 1;
-    jpeg_.scale_denom = static_cast<unsigned>(divisor(static_cast<int>(std::min(width, height)), min_side));
+    jpeg_.scale_denom = static_cast<unsigned>(divisor({static_cast<int>(width), static_cast<int>(height)}, least));
     if (!succeeds([&] { jpeg_calc_output_dimensions(&jpeg_); })) return failure();
     return std::nullopt;
   }
@@ -157,7 +157,7 @@ Reading read_pixels(Decoder& jpeg, std::span<const std::byte> bytes) {
 }
 
 /// Reads the planes of a file without building its picture: the resize is behind the inverse cosine transform, and
-/// chroma is neither enlarged nor converted at full size. What the square does not show is decoded only as far as it
+/// chroma is neither enlarged nor converted at full size. What the frame does not show is decoded only as far as it
 /// takes to find the rest.
 class PlaneReader {
  public:
@@ -209,7 +209,7 @@ class PlaneReader {
   static int columns_of(const jpeg_component_info& plane) { return plane.h_samp_factor * plane.DCT_scaled_size; }
   static int rows_of(const jpeg_component_info& plane) { return plane.v_samp_factor * plane.DCT_scaled_size; }
 
-  /// Leaves out the columns that the square does not show, in steps of whole blocks.
+  /// Leaves out the columns that the frame does not show, in steps of whole blocks.
   bool start(const Placement& placement) {
     auto left = static_cast<JDIMENSION>(placement.left), columns = static_cast<JDIMENSION>(placement.columns);
     if (placement.columns < 2 * columns_a_reading()) left = 0, columns = jpeg_->output_width;
@@ -266,13 +266,13 @@ class PlaneReader {
 
 Reading read_jpeg(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
   Decoder jpeg(bytes);
-  if (auto failure = jpeg.open(min_side, max_pixels)) return *std::move(failure);
+  if (auto failure = jpeg.open({min_side, min_side}, max_pixels)) return *std::move(failure);
   return read_pixels(jpeg, bytes);
 }
 
-uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Framing& framing, int64_t max_pixels) {
+uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels) {
   Decoder jpeg(bytes);
-  if (jpeg.open(framing.side, max_pixels)) return 0;
+  if (jpeg.open(as_stored(frame, orientation_of_jpeg(bytes)), max_pixels)) return 0;
   const uint64_t picture = PlaneReader(jpeg).can_read() ? 0 : jpeg.stride() * static_cast<uint64_t>(jpeg.height());
   return jpeg.coefficient_bytes() + picture;
 }
@@ -281,8 +281,9 @@ std::optional<DecodeFailure> read_jpeg(std::span<const std::byte> bytes, const F
                                        const Augmentation& augmentation, std::span<uint8_t> planes,
                                        int64_t max_pixels) {
   Decoder jpeg(bytes);
-  if (auto failure = jpeg.open(framing.side, max_pixels)) return failure;
-  const Placement placement = place(jpeg.width(), jpeg.height(), orientation_of_jpeg(bytes), framing, augmentation);
+  const int orientation = orientation_of_jpeg(bytes);
+  if (auto failure = jpeg.open(as_stored(framing.size, orientation), max_pixels)) return failure;
+  const Placement placement = place(jpeg.width(), jpeg.height(), orientation, framing, augmentation);
   if (PlaneReader reader(jpeg); reader.can_read()) return reader.read(placement, planes);
   const Reading reading = read_pixels(jpeg, bytes);
   if (const auto* failure = std::get_if<DecodeFailure>(&reading)) return *failure;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <utility>
 
 #include "images/kernels.h"
 
@@ -19,50 +18,55 @@ int crop_offset(int spare, const Augmentation& augmentation) {
   return augmentation.crop ? static_cast<int>(*augmentation.crop * (spare + 1)) : spare / 2;
 }
 
+/// How much of an edge of `length` a frame shows that is `part` to `whole`, while it shows all of the `other` edge: to
+/// the nearest pixel, in integers, so the same on every machine.
+int shown(int length, int other, int part, int whole) {
+  const int64_t wanted = (int64_t{2} * other * part + whole) / (int64_t{2} * whole);
+  return static_cast<int>(std::clamp<int64_t>(wanted, 1, length));
+}
+
 uint8_t white(uint32_t factor) { return static_cast<uint8_t>(std::min((255 * factor + 32768) >> 16, 255u)); }
 
 }  // namespace
 
 Placement place(int width, int height, int orientation, const Framing& framing, const Augmentation& augmentation) {
-  const int side = framing.side;
   // The eight orientations (EXIF 2.32, tag 0x0112) are an optional exchange of rows and columns, then an optional
   // mirror each way. Mirrors are moved before the exchange here, to the stored picture.
-  Placement result{.side = side, .columns = width, .rows = height, .width = side, .height = side};
-  result.transposed = orientation >= 5;
+  const Size frame = as_stored(framing.size, orientation);
+  Placement result{.frame = frame, .columns = width, .rows = height, .width = frame.width, .height = frame.height};
+  result.transposed = is_transposed(orientation);
   result.filter = framing.filter;
   result.factor = static_cast<uint32_t>(std::lround(augmentation.brightness * 65536));
   result.mirror_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
   result.mirror_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
 
-  if (framing.fit == SquareFit::kCrop) {
-    result.columns = result.rows = std::min(width, height);
-    const int spare = std::max(width, height) - result.columns, offset = crop_offset(spare, augmentation);
-    if (width > height) {
-      result.left = result.mirror_x ? spare - offset : offset;
-    } else {
-      result.top = result.mirror_y ? spare - offset : offset;
-    }
-  } else if (framing.fit == SquareFit::kPad) {
-    const double scale = static_cast<double>(side) / std::max(width, height);
+  if (framing.fit == FrameFit::kCrop) {
+    result.columns = shown(width, height, frame.width, frame.height);
+    result.rows = shown(height, width, frame.height, frame.width);
+    const int spare_x = width - result.columns, spare_y = height - result.rows;  // one of them is 0
+    const int left = crop_offset(spare_x, augmentation), top = crop_offset(spare_y, augmentation);
+    result.left = result.mirror_x ? spare_x - left : left;
+    result.top = result.mirror_y ? spare_y - top : top;
+  } else if (framing.fit == FrameFit::kPad) {
+    const double scale = std::min(static_cast<double>(frame.width) / width, static_cast<double>(frame.height) / height);
     result.width = std::max(1, static_cast<int>(std::lround(width * scale)));
     result.height = std::max(1, static_cast<int>(std::lround(height * scale)));
-    result.x = (side - result.width) / 2;
-    result.y = (side - result.height) / 2;
+    result.x = (frame.width - result.width) / 2;
+    result.y = (frame.height - result.height) / 2;
   }
   if (augmentation.flip && result.transposed) {
     result.mirror_y = !result.mirror_y;
-    result.y = side - result.height - result.y;
+    result.y = frame.height - result.height - result.y;
   } else if (augmentation.flip) {
     result.mirror_x = !result.mirror_x;
-    result.x = side - result.width - result.x;
+    result.x = frame.width - result.width - result.x;
   }
   return result;
 }
 
 Resizer::Resizer(const Placement& placement, std::span<const Layer> layers, std::span<uint8_t> planes)
     : placement_(placement), planes_(planes) {
-  if (placement.width < placement.side || placement.height < placement.side)
-    std::ranges::fill(planes, white(placement.factor));
+  if (Size{placement.width, placement.height} != placement.frame) std::ranges::fill(planes, white(placement.factor));
   for (size_t i = 0; i < layers.size(); ++i)
     parts_.push_back(i > 0 && layers[i] == layers[i - 1] ? parts_.back() : part_of(layers[i], placement));
   size_t most = 0;
@@ -127,7 +131,8 @@ void Resizer::blend_row(Part& part, const Rows& rows) {
 uint8_t* Resizer::target(int channel, int row) const {
   const Placement& to = placement_;
   const int y = to.y + (to.mirror_y ? to.height - 1 - row : row);
-  return planes_.data() + static_cast<size_t>(channel * to.side + y) * static_cast<size_t>(to.side) + to.x;
+  return planes_.data() + static_cast<size_t>(channel * to.frame.height + y) * static_cast<size_t>(to.frame.width) +
+         to.x;
 }
 
 void Resizer::finish_strip() {
@@ -157,11 +162,13 @@ void Resizer::finish_strip() {
 
 void Resizer::finish() {
   if (!placement_.transposed) return;
-  const auto side = static_cast<size_t>(placement_.side);
+  const auto width = static_cast<size_t>(placement_.frame.width), height = static_cast<size_t>(placement_.frame.height);
+  std::vector<uint8_t> stored(width * height);
   for (size_t c = 0; c < kChannels; ++c) {
-    uint8_t* plane = planes_.data() + c * side * side;
-    for (size_t y = 0; y < side; ++y)
-      for (size_t x = 0; x < y; ++x) std::swap(plane[y * side + x], plane[x * side + y]);
+    const auto plane = planes_.subspan(c * stored.size(), stored.size());
+    std::ranges::copy(plane, stored.begin());
+    for (size_t x = 0; x < width; ++x)
+      for (size_t y = 0; y < height; ++y) plane[x * height + y] = stored[y * width + x];
   }
 }
 

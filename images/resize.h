@@ -8,12 +8,12 @@
 #include "images/taps.h"
 #include "images/transform.h"
 
-/// A stored picture to a square, row by row as the decoder delivers it. Not for callers outside images/.
+/// A stored picture into a frame, row by row as the decoder delivers it. Not for callers outside images/.
 namespace atelier {
 
-/// Where a stored picture lands in the square.
+/// Where a stored picture lands in the frame.
 struct Placement {
-  int side = 0;
+  Size frame;                                    ///< before `transposed`
   int left = 0, top = 0, columns = 0, rows = 0;  ///< the part of the stored picture that is shown, pixels
   int x = 0, y = 0, width = 0, height = 0;       ///< where, before `transposed`
   bool mirror_x = false, mirror_y = false;       ///< of the stored picture
@@ -21,6 +21,14 @@ struct Placement {
   Filter filter = Filter::kBilinear;
   uint32_t factor = 1 << 16;  ///< brightness, in 1 / 65536
 };
+
+/// Whether EXIF's `orientation` exchanges rows and columns.
+inline bool is_transposed(int orientation) { return orientation >= 5; }
+
+/// An upright size as a file of this orientation has it.
+inline Size as_stored(Size upright, int orientation) {
+  return is_transposed(orientation) ? Size{upright.height, upright.width} : upright;
+}
 
 /// `orientation` is EXIF's: what is cut and mirrored is the upright picture.
 Placement place(int width, int height, int orientation, const Framing& framing, const Augmentation& augmentation);
@@ -45,7 +53,7 @@ struct Rows {
 /// Resamples the layers of one picture into planes. The result is as if all rows had been there from the start.
 class Resizer {
  public:
-  /// `planes`: 3 * side * side bytes, filled with white where the picture does not reach.
+  /// `planes`: 3 * height * width bytes of the frame, filled with white where the picture does not reach.
   Resizer(const Placement& placement, std::span<const Layer> layers, std::span<uint8_t> planes);
 
   /// How many rows of layer `index` are asked for at a time, at most, when every reading adds `readings[i]` rows to

@@ -8,11 +8,11 @@
 
 namespace atelier {
 
-Image fit_square(const Image& image, int side, SquareFit fit, Filter filter) {
+Image fit_square(const Image& image, int side, FrameFit fit, Filter filter) {
   if (image.width < 1 || image.height < 1 || side < 1)
     throw std::invalid_argument("fit_square needs at least one pixel");
   std::vector<uint8_t> planes(3 * static_cast<size_t>(side) * static_cast<size_t>(side));
-  resize(image, place(image.width, image.height, 1, {side, fit, filter}, {}), planes);
+  resize(image, place(image.width, image.height, 1, {{side, side}, fit, filter}, {}), planes);
   return from_planes(planes, side, side);
 }
 

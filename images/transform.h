@@ -9,10 +9,17 @@
 /// Pixels to pixels. Pure functions, any number of threads at once.
 namespace atelier {
 
-enum class SquareFit {
-  kCrop,     ///< the shorter edge is scaled to the side, the longer one cut
-  kPad,      ///< the longer edge is scaled to the side, the rest is white, the picture centred
-  kStretch,  ///< both edges are scaled to the side
+/// Pixels across and down.
+struct Size {
+  int width = 0;
+  int height = 0;
+  bool operator==(const Size&) const = default;
+};
+
+enum class FrameFit {
+  kCrop,     ///< scaled to cover the frame, what stands out is cut
+  kPad,      ///< scaled to fit inside the frame, centred, the rest is white
+  kStretch,  ///< each edge is scaled by itself
 };
 
 /// How a picture is resampled. All are antialiased: when shrinking, each pixel counts all that it covers.
@@ -22,10 +29,10 @@ enum class Filter {
   kLanczos,   ///< a windowed sinc of six times that width: sharpest, may ring at edges; Pillow's LANCZOS
 };
 
-/// How a picture becomes a square of `side` pixels.
+/// How a picture fills a frame of a given size.
 struct Framing {
-  int side = 0;
-  SquareFit fit = SquareFit::kCrop;
+  Size size;
+  FrameFit fit = FrameFit::kCrop;
   Filter filter = Filter::kBilinear;
 };
 
@@ -33,7 +40,7 @@ struct Framing {
 struct Augmentation {
   bool flip = false;           ///< mirrored left to right
   double brightness = 1.0;     ///< factor on every channel, in steps of 1 / 65536; rounded and clamped to 0..255
-  std::optional<double> crop;  ///< where a crop lies, from 0 to below 1 along the longer edge; nothing: the centre
+  std::optional<double> crop;  ///< where a crop lies, from 0 to below 1 along the edge that is cut; nothing: the centre
 };
 
 /// What is drawn at random.
@@ -47,8 +54,8 @@ struct Augmenting {
 /// [1 - brightness, 1 + brightness), every crop equally likely. The three are independent of each other.
 Augmentation draw_augmentation(uint64_t seed, uint64_t position, const Augmenting& wanted);
 
-/// `image` as a square. Same arithmetic as decode_square(), but for pictures that are already there.
-Image fit_square(const Image& image, int side, SquareFit fit, Filter filter = Filter::kBilinear);
+/// `image` as a square. Same arithmetic as decode_framed(), but for pictures that are already there.
+Image fit_square(const Image& image, int side, FrameFit fit, Filter filter = Filter::kBilinear);
 
 /// The lines of a picture: where a designer would have drawn them. Same size as `image`.
 /// Canny (1986) on the square root of each channel's distance from white, lightly blurred, strongest response over the

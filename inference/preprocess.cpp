@@ -116,7 +116,7 @@ Outline shrink_lines(const Outline& lines, int side) {
 }
 
 Outline read_lines(const DesignRequest& request, const Image& picture, int side) {
-  if (request.condition_from == ConditionFrom::kOutline) return outline(fit_square(picture, side, SquareFit::kPad));
+  if (request.condition_from == ConditionFrom::kOutline) return outline(fit_square(picture, side, FrameFit::kPad));
   auto lines = sketch_lines(picture, side);
   if (!lines)
     throw std::invalid_argument(
@@ -144,7 +144,7 @@ Material read_material(const DesignRequest& request, const ModelSpec& spec, uint
   Material material;
   if (!request.start_file.empty()) {
     Picture picture = read_picture(request.start_file, max_bytes);
-    material.start = fit_square(picture.image, spec.image_size, SquareFit::kPad);
+    material.start = fit_square(picture.image, spec.image_size, FrameFit::kPad);
     material.image_sha256 = std::move(picture.sha256);
     material.shown.push_back(*material.start);
   }
@@ -154,7 +154,7 @@ Material read_material(const DesignRequest& request, const ModelSpec& spec, uint
   (request.condition_from == ConditionFrom::kOutline ? material.image_sha256 : material.condition_sha256) =
       picture.sha256;
   if (request.condition_from == ConditionFrom::kPicture) {
-    const Image square = fit_square(picture.image, spec.image_size, SquareFit::kPad);
+    const Image square = fit_square(picture.image, spec.image_size, FrameFit::kPad);
     material.condition.resize(square.rgb.size());
     to_planes(square, material.condition);
     material.shown.push_back(square);
@@ -162,7 +162,7 @@ Material read_material(const DesignRequest& request, const ModelSpec& spec, uint
     Outline lines = read_lines(request, picture.image, spec.image_size);
     material.shown.push_back(to_image(lines));
     if (request.condition_from == ConditionFrom::kOutline && !material.start)
-      material.shown.push_back(fit_square(picture.image, spec.image_size, SquareFit::kPad));
+      material.shown.push_back(fit_square(picture.image, spec.image_size, FrameFit::kPad));
     material.condition = std::move(lines.pixels);
   }
   return material;

@@ -212,6 +212,14 @@ Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manife
   return fetch_examples(config, plan, kHeldOutSamples, stop);
 }
 
+/// What the run began with, for the sample grids of a run that holds nothing out.
+Examples fetch_first_rows(const Config& config, const std::shared_ptr<const Manifest>& manifest, const Order& order,
+                          const std::stop_token& stop) {
+  StreamPlan plan = plan_stream(config, manifest);
+  plan.order.window = order.window;
+  return fetch_examples(config, plan, kGridRows, stop);
+}
+
 std::string describe_players(Objective& objective) {
   std::string text;
   for (const Player& player : objective.players()) {
@@ -222,15 +230,29 @@ std::string describe_players(Objective& objective) {
   return text;
 }
 
-void announce(Console& console, const Config& config, const RunState& state, Objective& objective, uint64_t rows,
-              const RunFolder& folder) {
+/// "40 x 24 (1200 rows), 32 x 32 (800 rows)"
+std::string describe_shapes(const StreamPlan& plan) {
+  std::vector<uint64_t> rows(plan.frames.size());
+  for (const Stratum& stratum : plan.strata) rows[stratum.shape] += stratum.rows.size();
+  std::string text;
+  for (size_t shape = 0; shape < rows.size(); ++shape) {
+    const auto [width, height] = plan.frames[shape];
+    if (rows[shape] > 0)
+      text += fmt::format("{}{} x {} ({} rows)", text.empty() ? "" : ", ", width, height, rows[shape]);
+  }
+  return text;
+}
+
+void announce(Console& console, const Config& config, const RunState& state, Objective& objective,
+              const StreamPlan& plan, const RunFolder& folder) {
   const Choices& choices = state.choices;
   const ModelSpec& spec = objective.spec();
   console.say(fmt::format("device {}, {} threads, precision {} ({})", choices.device.str(), choices.threads,
                           precision_name(choices.precision.dtype), choices.precision.why));
   console.say(fmt::format("model {} at {} pixels{}", spec.kind, spec.image_size, describe_players(objective)));
   const std::string labels = spec.labels.empty() ? "no labels" : fmt::format("{} labels", spec.labels.size());
-  console.say(fmt::format("list {}: {} rows to train on, {}", config.data.list, rows, labels));
+  console.say(fmt::format("list {}: {} rows to train on, {}", config.data.list, plan.order.entries, labels));
+  if (plan.has_shapes()) console.say("shapes, width x height: " + describe_shapes(plan));
   console.say(fmt::format("run folder {}: {} position {} of {}", folder.path.string(),
                           folder.newest ? "goes on at" : "starts at", state.clock.position(), state.clock.total()));
 }
@@ -252,7 +274,7 @@ int train(const Invocation& invocation) {
 
   const auto objective = make_objective(describe_model(config, manifest->labels()), config.seed);
   objective->to(state.choices.device);
-  announce(console, config, state, *objective, plan.order.entries, folder);
+  announce(console, config, state, *objective, plan, folder);
   if (state.clock.finished()) {
     console.say(
         "this run is finished: how long it is was fixed at its first start; for a longer one choose another "
@@ -260,23 +282,26 @@ int train(const Invocation& invocation) {
     return kGood;
   }
 
-  Trainer trainer(*objective, config, state);
   plan.order.window = state.choices.window;
-  const StreamPlan first_rows = plan;
   plan.start.position = state.clock.position();
   const uint64_t batch = state.clock.batch(), left = state.clock.total() - state.clock.position();
   plan.end = plan.start.position + (left + batch - 1) / batch * batch;
   plan.origin = state.lists.back().position;
+  if (plan.has_shapes()) plan.block = state.clock.segments().front().batch;
+  check_share(plan);
+  Trainer trainer(*objective, config, state);
   if (folder.newest) {
     trainer.load(folder.newest->folder);
     plan.start.verdicts = Verdicts::from_jsonl(read_file(folder.newest->folder / "verdicts.jsonl"));
     if (state.lists != saved.lists) plan.start.verdicts = rebase(plan.start.verdicts, *manifest);
   }
 
-  const Examples held_out = fetch_held_out(config, manifest, console, invocation.stop);
+  Config square = config;
+  square.data.shapes = Shapes::kSquare;  // of what is generated, and so of what is shown and measured
+  const Examples held_out = fetch_held_out(square, manifest, console, invocation.stop);
   if (!held_out.positions.empty()) console.say(fmt::format("{} held-out samples", held_out.positions.size()));
   const bool needs_rows = held_out.positions.empty() && objective->spec().condition != "none";
-  const Examples shown = needs_rows ? fetch_examples(config, first_rows, kGridRows, invocation.stop) : held_out;
+  const Examples shown = needs_rows ? fetch_first_rows(square, manifest, plan.order, invocation.stop) : held_out;
   if (invocation.stop.stop_requested()) return kInterrupted;
 
   const MakeSource source = open_source(config.data, manifest, [](const std::string& sentence) {

@@ -21,8 +21,8 @@ constexpr const char* kList = "the list's SHA-256";
 constexpr const char* kWeights = "the mix's weights";
 
 /// Settings that decide which sample stands at a position, and how it is cut; the model's own are in its spec.
-constexpr std::array kOrderSettings = {"data.where",    "data.shuffle", "data.balance",
-                                       "data.held_out", "data.fit",     "data.resample"};
+constexpr std::array kOrderSettings = {"data.where",  "data.shuffle", "data.balance", "data.held_out",
+                                       "data.shapes", "data.fit",     "data.resample"};
 
 /// Settings that may differ without a word: they move no number, or another line says so already.
 constexpr std::array kQuietSettings = {

@@ -14,7 +14,7 @@ namespace atelier {
 inline at::Tensor tensor_over(uint8_t* pixels, const Batch& batch, int64_t channels, std::shared_ptr<void> buffer) {
   if (!pixels) return {};
   return at::from_blob(
-      pixels, {batch.size, channels, batch.side, batch.side}, [held = std::move(buffer)](void*) {}, at::kByte);
+      pixels, {batch.size, channels, batch.height, batch.width}, [held = std::move(buffer)](void*) {}, at::kByte);
 }
 
 /// uint8 [N, 3, H, W]: the batch's own memory, which goes back to the stream with the last tensor that shows it.

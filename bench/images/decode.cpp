@@ -132,8 +132,8 @@ int main(int count, char** arguments) try {
     for (size_t i = 0; i < 3; ++i) {
       ours[i].push_back(timed(files, [&](const File& file) {
         const Augmentation augmentation{.flip = true, .brightness = 1.1, .crop = {}};
-        if (const auto failure = decode_square(std::as_bytes(std::span(file)), {.side = side, .filter = kFilters[i]},
-                                               augmentation, slot))
+        if (const auto failure = decode_framed(std::as_bytes(std::span(file)),
+                                               {.size = {side, side}, .filter = kFilters[i]}, augmentation, slot))
           throw std::runtime_error(failure->detail);
       }));
     }

@@ -76,16 +76,17 @@ TEST(Settings, HaveTheDefaultsThatUsersOfSuchATrainerKnow) {
 
 TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
   // One name for each member: a member that is added without its line in each_setting.h ends here.
-  [[maybe_unused]] const auto& [list, cache, where, verify, accept, seed, shuffle, balance, held_out, image_size, fit,
-                                filter, condition, flip, brightness, noise, blur, shake, motion, max_image_size,
-                                ask_head, opt_out, agent, credentials, netrc, ca, proxy, private_, connections, threads,
-                                memory, connect, first_byte, head, get, deadline, rate, outage, stall] = DataConfig{};
+  [[maybe_unused]] const auto& [list, cache, where, verify, accept, seed, shuffle, balance, held_out, image_size,
+                                shapes, fit, filter, condition, flip, brightness, noise, blur, shake, motion,
+                                max_image_size, ask_head, opt_out, agent, credentials, netrc, ca, proxy, private_,
+                                connections, threads, memory, connect, first_byte, head, get, deadline, rate, outage,
+                                stall] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
   [[maybe_unused]] const auto& [run_dir, resume_, epochs, steps, batch, device, precision, compute, learning, schedule,
                                 warmup, decay, clip, halflife, checkpoint_every, keep, sample_every] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 39 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 40 + 7 + 17 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
@@ -247,19 +248,14 @@ TEST(Bytes, TakeBinaryUnitsAndRefuseOverflow) {
 }
 
 TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
-  const std::map<std::string, std::string> expected = {{"data.shuffle", "full|window|none"},
-                                                       {"data.fit", "crop|random|pad|stretch"},
-                                                       {"data.resample", "area|bilinear|lanczos"},
-                                                       {"data.head", "always|auto|never"},
-                                                       {"data.balance", "none|label"},
-                                                       {"data.condition", "none|file|outline"},
-                                                       {"model.kind", "diffusion|pix2pix"},
-                                                       {"train.resume", "auto|never|must"},
-                                                       {"train.device", "auto|cpu|cuda"},
-                                                       {"generate.device", "auto|cpu|cuda"},
-                                                       {"train.precision", "auto|float32|bfloat16|float16"},
-                                                       {"train.rate_schedule", "constant|cosine"},
-                                                       {"generate.quality", "fast|balanced|high"}};
+  const std::map<std::string, std::string> expected = {
+      {"data.shuffle", "full|window|none"},       {"data.shapes", "square|buckets"},
+      {"data.fit", "crop|random|pad|stretch"},    {"data.resample", "area|bilinear|lanczos"},
+      {"data.head", "always|auto|never"},         {"data.balance", "none|label"},
+      {"data.condition", "none|file|outline"},    {"model.kind", "diffusion|pix2pix"},
+      {"train.resume", "auto|never|must"},        {"train.device", "auto|cpu|cuda"},
+      {"generate.device", "auto|cpu|cuda"},       {"train.precision", "auto|float32|bfloat16|float16"},
+      {"train.rate_schedule", "constant|cosine"}, {"generate.quality", "fast|balanced|high"}};
   std::map<std::string, std::string> found;
   for (const SettingInfo& setting : list_settings()) {
     if (setting.type.find('|') == std::string::npos) continue;

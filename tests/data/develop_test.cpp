@@ -29,7 +29,7 @@ Developed developed(const Config& config, bool augment, uint64_t position) {
   const auto bytes = ruler();
   Developed result;
   EXPECT_FALSE(develop(recipe_of(config, augment), position, {.image = bytes, .condition = bytes, .sha256 = {}},
-                       {result.image, result.condition}));
+                       {{20, 20}, result.image, result.condition}));
   return result;
 }
 

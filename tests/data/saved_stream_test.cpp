@@ -93,6 +93,8 @@ TEST_F(SavedStream, RefusesTextThatNobodySaved) {
   EXPECT_THAT(with("position", -1), HasSubstr("position cannot be -1"));
   EXPECT_THAT(with("position", 1e300), HasSubstr("position cannot be"));
   EXPECT_THAT(with("window", 0), HasSubstr("window cannot be 0"));
+  EXPECT_THAT(with("block", 0), HasSubstr("block cannot be 0"));
+  EXPECT_THAT(with("block", 1 << 20), HasSubstr("block cannot be 1048576"));
   EXPECT_THAT(with("origin", 17), HasSubstr("origin cannot be 17")) << "later than the position";
   EXPECT_THAT(with("verdicts", "x"), HasSubstr("line 1"));
   EXPECT_THAT(with("verdicts", json::array()), HasSubstr("saved state"));

@@ -1,8 +1,10 @@
 #include "data/strata.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <numeric>
 #include <set>
 #include <stdexcept>
 
@@ -97,6 +99,59 @@ TEST(StratifiedOrder, AfterAnOriginBeginsAnew) {
   EXPECT_NE(drawn, fresh);  // not the order that the run began with
 }
 
+/// Six strata: three lists in two shapes.
+std::vector<Stratum> lists_in_two_shapes() {
+  std::vector<Stratum> strata;
+  for (const Stratum& list : three_lists()) {
+    const uint64_t begin = list.rows.at(0), middle = begin + list.rows.size() / 2, end = begin + list.rows.size();
+    strata.push_back({list.name + " wide", RowSet::stretch(begin, middle), 1});
+    strata.push_back({list.name + " tall", RowSet::stretch(middle, end), 4});
+  }
+  return strata;
+}
+
+TEST(StratifiedOrder, ShapesTakeTurnsByBlocksAndStrataInsideThem) {
+  const std::vector<double> weights{3, 2, 1, 1, 0, 1};  // four of eight for each shape
+  const StratifiedOrder rows({.seed = 3}, lists_in_two_shapes(), {{.position = 0, .weights = weights}}, 0, 6);
+  std::map<size_t, double> blocks;
+  std::map<size_t, std::vector<double>> turns{{1, std::vector<double>(6)}, {4, std::vector<double>(6)}};
+  for (uint64_t position = 0; position < 480; ++position) {
+    const uint64_t stratum = rows.stratum_at(position);
+    const size_t shape = rows.strata()[stratum].shape;
+    EXPECT_EQ(shape, rows.strata()[rows.stratum_at(position / 6 * 6)].shape) << "one shape a block";
+    if (position % 6 == 0) {
+      ++blocks[shape];
+      EXPECT_LT(std::abs(blocks[shape] - 0.5 * static_cast<double>(position / 6 + 1)), 1);
+    }
+    auto& own = turns[shape];
+    ++own[stratum];
+    const double total = std::accumulate(own.begin(), own.end(), 0.0);
+    for (size_t i = shape == 1 ? 0 : 1; i < 6; i += 2) EXPECT_LT(std::abs(own[i] - total * weights[i] / 4), 1);
+  }
+  EXPECT_EQ(turns[4][4] + turns[1][4], 0) << "a stratum without weight";
+}
+
+TEST(StratifiedOrder, AChangeOfWeightsWaitsForTheNextBlockAndNoTurnIsLost) {
+  const std::vector<Weighting> weightings{{.position = 0, .weights = {1, 1, 1, 1, 0, 0}},
+                                          {.position = 62, .weights = {0, 0, 1, 0, 0, 0}},
+                                          {.position = 65, .weights = {0, 1, 0, 1, 0, 0}}};
+  const StratifiedOrder rows({.seed = 3}, lists_in_two_shapes(), weightings, 0, 6);
+  std::map<uint64_t, std::vector<uint64_t>> drawn;
+  for (uint64_t position = 0; position < 120; ++position) {
+    const uint64_t stratum = rows.stratum_at(position);
+    drawn[stratum].push_back(rows.row_at(position));
+    EXPECT_TRUE(position < 66 || stratum == 1 || stratum == 3) << position;
+  }
+  EXPECT_THAT(drawn[0].size() + drawn[2].size(), ::testing::AnyOf(30u, 36u));  // of 11 blocks in turns
+  for (const auto& [stratum, own] : drawn) {                                   // passes go on over the change
+    const size_t size = rows.strata()[stratum].rows.size();
+    for (size_t begin = 0; begin + size <= own.size(); begin += size) {
+      const auto from = own.begin() + static_cast<std::ptrdiff_t>(begin);
+      EXPECT_EQ(std::set<uint64_t>(from, from + static_cast<std::ptrdiff_t>(size)).size(), size);
+    }
+  }
+}
+
 TEST(StratifiedOrder, RefusesWeightsThatDoNotFit) {
   EXPECT_THROW(StratifiedOrder({.seed = 1}, three_lists(), {{.position = 0, .weights = {1, 1}}}),
                std::invalid_argument);
@@ -112,6 +167,15 @@ TEST(StratifiedOrder, GoldenVectorsOfStreamVersionOne) {
   std::vector<uint64_t> drawn;
   for (uint64_t position = 0; position < 10; ++position) drawn.push_back(rows.row_at(position));
   EXPECT_THAT(drawn, ElementsAre(48, 85, 28, 88, 97, 21, 82, 17, 87, 99));
+}
+
+/// Part of stream version 1 as well.
+TEST(StratifiedOrder, GoldenVectorsOfShapes) {
+  const StratifiedOrder rows({.seed = 42}, lists_in_two_shapes(), {{.position = 0, .weights = {2, 1, 1, 1, 1, 0}}}, 0,
+                             4);
+  std::vector<uint64_t> drawn;
+  for (uint64_t position = 0; position < 12; ++position) drawn.push_back(rows.row_at(position));
+  EXPECT_THAT(drawn, ElementsAre(10, 71, 28, 92, 21, 69, 17, 90, 55, 87, 58, 75));
 }
 
 }  // namespace

@@ -31,10 +31,10 @@ inline std::ostream& operator<<(std::ostream& out, const Sample& sample) {
 }
 
 inline void append(std::vector<Sample>& samples, const Batch& batch) {
-  const auto square = static_cast<size_t>(batch.side) * static_cast<size_t>(batch.side);
-  const size_t condition_bytes = square * static_cast<size_t>(batch.condition_channels);
+  const auto plane = static_cast<size_t>(batch.height) * static_cast<size_t>(batch.width);
+  const size_t condition_bytes = plane * static_cast<size_t>(batch.condition_channels);
   for (size_t i = 0; i < static_cast<size_t>(batch.size); ++i) {
-    const std::span<const uint8_t> pixels(batch.images + i * 3 * square, 3 * square);
+    const std::span<const uint8_t> pixels(batch.images + i * 3 * plane, 3 * plane);
     const std::span<const uint8_t> condition(batch.conditions + (batch.conditions ? i * condition_bytes : 0),
                                              condition_bytes);
     samples.push_back({batch.positions[i], batch.entries[i], batch.labels[i], batch.captions[i],

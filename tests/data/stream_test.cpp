@@ -25,7 +25,7 @@ TEST_F(StreamTest, DeliversTheEntriesThatTheOrderNamesDevelopedForTheirPositions
   for (uint64_t position = 0; position < samples.size(); ++position) {
     const uint64_t row = slot_at(plan().order, position);
     const auto bytes = picture(row);
-    ASSERT_FALSE(develop(recipe, position, {.image = bytes, .condition = {}, .sha256 = {}}, {pixels, {}}));
+    ASSERT_FALSE(develop(recipe, position, {.image = bytes, .condition = {}, .sha256 = {}}, {{16, 16}, pixels, {}}));
     const Sample expected{static_cast<int64_t>(position),
                           static_cast<int64_t>(row),
                           static_cast<int64_t>(row % 2),

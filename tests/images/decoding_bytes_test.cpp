@@ -14,9 +14,9 @@ namespace atelier {
 namespace {
 
 constexpr uint64_t kPixels = 37 * 23;  // of every fixture that is not turned
-constexpr Framing kFraming{.side = 16};
+constexpr Size kFrame{16, 16};
 
-uint64_t needed(const std::string& name) { return decoding_bytes(fixtures::bytes(name), kFraming); }
+uint64_t needed(const std::string& name) { return decoding_bytes(fixtures::bytes(name), kFrame); }
 
 TEST(DecodingBytes, AreThoseOfTheWholePictureWhereThereHasToBeOne) {
   const std::map<std::string, uint64_t> channels = {{"rgb.png", 3},
@@ -43,13 +43,13 @@ TEST(DecodingBytes, AreNoneForAJpegThatIsReadRowByRow) {
 }
 
 TEST(DecodingBytes, AreNoneForWhatIsRefusedByItsHeader) {
-  EXPECT_EQ(decoding_bytes({}, kFraming), 0u);
+  EXPECT_EQ(decoding_bytes({}, kFrame), 0u);
   EXPECT_EQ(needed("animated.webp"), 0u);
   for (const char* name : {"rgb.png", "cmyk.jpg", "progressive.jpg", "lossy.webp"}) {
     const auto file = fixtures::bytes(name);
-    EXPECT_EQ(decoding_bytes(file, kFraming, kPixels - 1), 0u) << name;
-    EXPECT_GT(decoding_bytes(file, kFraming, kPixels), 0u) << name;
-    EXPECT_EQ(decoding_bytes(std::span(file).first(12), kFraming), 0u) << name;
+    EXPECT_EQ(decoding_bytes(file, kFrame, kPixels - 1), 0u) << name;
+    EXPECT_GT(decoding_bytes(file, kFrame, kPixels), 0u) << name;
+    EXPECT_EQ(decoding_bytes(std::span(file).first(12), kFrame), 0u) << name;
   }
 }
 
@@ -79,7 +79,7 @@ uint64_t taken(const std::vector<std::byte>& file) {
     };
     std::vector<uint8_t> planes(3 * 16 * 16);
     const auto before = most();
-    const bool failed = decode_square(file, kFraming, {}, planes).has_value();
+    const bool failed = decode_framed(file, {.size = kFrame}, {}, planes).has_value();
     _exit(failed ? 255 : static_cast<int>((most() - before) >> 10));  // MiB
   }
   int status = 0;
@@ -94,7 +94,7 @@ TEST(DecodingBytes, AreWhatAProcessGrowsBy) {
                                                      {"a progressive JPEG", progressive(4000, TJSAMP_420)},
                                                      {"one with full chroma", progressive(3500, TJSAMP_444)},
                                                      {"a JPEG of one scan", encode_jpeg(Image(4000, 4000))}}) {
-    const uint64_t said = decoding_bytes(file, kFraming);
+    const uint64_t said = decoding_bytes(file, kFrame);
     EXPECT_NEAR(static_cast<double>(taken(file)), static_cast<double>(said), kSlack) << name;
     EXPECT_EQ(said == 0, name == "a JPEG of one scan") << name;
   }

@@ -21,7 +21,7 @@ uint8_t& at(std::vector<uint8_t>& planes, size_t channel, int x, int y) {
 }
 
 std::vector<uint8_t> degraded(std::vector<uint8_t> planes, const Degradation& degradation) {
-  degrade(planes, kSide, degradation, 7, 11);
+  degrade(planes, {kSide, kSide}, degradation, 7, 11);
   return planes;
 }
 
@@ -34,7 +34,7 @@ TEST(Degrade, NothingDrawnChangesNothing) {
   std::iota(planes.begin(), planes.end(), uint8_t{0});
   EXPECT_TRUE(draw_degradation(1, 2, {}).is_none());
   EXPECT_EQ(degraded(planes, {}), planes);
-  EXPECT_THROW(degrade(planes, kSide + 1, {}, 1, 2), std::invalid_argument);
+  EXPECT_THROW(degrade(planes, {kSide, kSide + 1}, {}, 1, 2), std::invalid_argument);
 }
 
 TEST(Degrade, NoiseHasItsDeviationAndNoBias) {
@@ -52,8 +52,8 @@ TEST(Degrade, NoiseHasItsDeviationAndNoBias) {
 TEST(Degrade, ClipsOnceAtTheEnd) {
   const auto once = degraded(flat(0), {.noise = 15, .blur = 0.015F});
   auto twice = flat(0);
-  degrade(twice, kSide, {.noise = 15}, 7, 11);
-  degrade(twice, kSide, {.blur = 0.015F}, 7, 11);
+  degrade(twice, {kSide, kSide}, {.noise = 15}, 7, 11);
+  degrade(twice, {kSide, kSide}, {.blur = 0.015F}, 7, 11);
   EXPECT_GT(mean(twice), 5);  // half of a normal distribution of deviation 15 has the mean 6
   EXPECT_LT(mean(once), 4);
 }
@@ -84,6 +84,22 @@ TEST(Degrade, APathSpreadsAPointOverItsPixels) {
   EXPECT_EQ(at(moved, 0, 30, 32), 50);
   EXPECT_EQ(at(moved, 0, 32, 31), 50);
   EXPECT_EQ(std::accumulate(moved.begin(), moved.end(), 0), 200);
+}
+
+/// Rows of another length: what happens in a wide picture is what happens in the same part of a square one.
+TEST(Degrade, AWidePictureIsDegradedAsASquareWithAsManyPixels) {
+  constexpr int kWidth = 2 * kSide, kHeight = kSide / 2;
+  const float pixel = 1.0F / kSide;
+  const Degradation degradation{.blur = 0.012F, .shake = {}, .motion = {{-pixel, 0}, {pixel, pixel}}};
+  auto square = flat(40), wide = flat(40);
+  at(square, 2, 30, 20) = 255;
+  wide[2 * kCount + 20 * kWidth + 30] = 255;
+  square = degraded(square, degradation);
+  degrade(wide, {kWidth, kHeight}, degradation, 7, 11);
+  for (int y = 12; y < 28; ++y)
+    for (int x = 20; x < 40; ++x)
+      EXPECT_EQ(wide[2 * kCount + static_cast<size_t>(y * kWidth + x)], at(square, 2, x, y)) << x << " " << y;
+  EXPECT_NE(at(square, 2, 30, 20), 40);
 }
 
 TEST(Degrade, EdgesGoOnAsTheyAre) {

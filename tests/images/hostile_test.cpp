@@ -29,11 +29,11 @@ DecodeFault fault_of(std::span<const std::byte> bytes) {
   return failure ? failure->fault : DecodeFault{-1};
 }
 
-/// What decode_square() makes of `bytes`; a failed expectation when it writes beside its slot.
+/// What decode_framed() makes of `bytes`; a failed expectation when it writes beside its slot.
 std::optional<DecodeFailure> squared_failure(std::span<const std::byte> bytes) {
   constexpr size_t kGuard = 64, kSlot = 3 * 8 * 8;
   std::array<uint8_t, kSlot + 2 * kGuard> memory{};
-  auto failure = decode_square(bytes, {.side = 8}, {}, std::span(memory).subspan(kGuard, kSlot), 1 << 20);
+  auto failure = decode_framed(bytes, {.size = {8, 8}}, {}, std::span(memory).subspan(kGuard, kSlot), 1 << 20);
   const auto is_zero = [](uint8_t byte) { return byte == 0; };
   EXPECT_TRUE(std::all_of(memory.begin(), memory.begin() + kGuard, is_zero));
   EXPECT_TRUE(std::all_of(memory.end() - kGuard, memory.end(), is_zero));

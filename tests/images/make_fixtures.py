@@ -73,7 +73,8 @@ def area(pixels, width, height):
 
 
 def resized():
-    """scene_FIT_FILTER.ppm: what Pillow's resize (for area: arithmetic) makes of a scene in 64 x 64."""
+    """What Pillow's resize (for area: arithmetic) makes of a scene: scene_FIT_FILTER.ppm in 64 x 64, and by bilinear
+    scene_wide_FIT.ppm in 88 x 48, scene_tall_FIT.ppm in 48 x 88."""
     width, height, side = 150, 104, 64
     random = np.random.default_rng(3)
     octaves = [Image.fromarray((random.random((height >> k, width >> k, 3)) * 255).astype(np.uint8)) for k in range(2, 6)]
@@ -102,6 +103,18 @@ def resized():
         for shape, square in squares.items():
             ppm = b"P6\n%d %d\n255\n" % (side, side) + square.tobytes()
             (FOLDER / f"scene_{shape}_{name}.ppm").write_bytes(ppm)
+    for shape, (columns, rows) in {"wide": (88, 48), "tall": (48, 88)}.items():
+        cut_width = min(width, round(height * columns / rows))
+        cut_height = min(height, round(width * rows / columns))
+        left, top = (width - cut_width) // 2, (height - cut_height) // 2
+        cut = scene.crop((left, top, left + cut_width, top + cut_height)).resize((columns, rows), Image.BILINEAR)
+        scale = min(columns / width, rows / height)
+        inner = scene.resize((round(width * scale), round(height * scale)), Image.BILINEAR)
+        padded = Image.new("RGB", (columns, rows), "white")
+        padded.paste(inner, ((columns - inner.width) // 2, (rows - inner.height) // 2))
+        for fit_name, picture in {"crop": cut, "pad": padded}.items():
+            ppm = b"P6\n%d %d\n255\n" % (columns, rows) + picture.tobytes()
+            (FOLDER / f"scene_{shape}_{fit_name}.ppm").write_bytes(ppm)
 
 
 def main():

@@ -50,14 +50,15 @@ inline uint8_t byte_of(int64_t sample, uint32_t factor) {
   return static_cast<uint8_t>(std::min<int64_t>((level * factor + 32768) / 65536, 255));
 }
 
-/// The square's planes.
-inline std::vector<uint8_t> square(const std::vector<Samples>& layers, const Placement& to) {
+/// The frame's planes.
+inline std::vector<uint8_t> framed(const std::vector<Samples>& layers, const Placement& to) {
   std::vector<std::vector<int>> channels;
   for (const Samples& samples : layers)
     for (int c = 0; c < samples.layer.channels; ++c) channels.push_back(channel_of(samples, c, to));
   if (channels.size() == 1) channels.resize(3, channels[0]);
-  const auto side = static_cast<size_t>(to.side);
-  std::vector<uint8_t> planes(3 * side * side, byte_of(255 * 128, to.factor));
+  const Size upright = to.transposed ? Size{to.frame.height, to.frame.width} : to.frame;
+  const auto across = static_cast<size_t>(upright.width), down = static_cast<size_t>(upright.height);
+  std::vector<uint8_t> planes(3 * across * down, byte_of(255 * 128, to.factor));
   for (int row = 0; row < to.height; ++row) {
     for (int column = 0; column < to.width; ++column) {
       const auto i = static_cast<size_t>(row * to.width + column);
@@ -71,7 +72,7 @@ inline std::vector<uint8_t> square(const std::vector<Samples>& layers, const Pla
       size_t x = static_cast<size_t>(to.x + (to.mirror_x ? to.width - 1 - column : column));
       size_t y = static_cast<size_t>(to.y + (to.mirror_y ? to.height - 1 - row : row));
       if (to.transposed) std::swap(x, y);
-      for (size_t c = 0; c < 3; ++c) planes[(c * side + y) * side + x] = byte_of(rgb[c], to.factor);
+      for (size_t c = 0; c < 3; ++c) planes[(c * down + y) * across + x] = byte_of(rgb[c], to.factor);
     }
   }
   return planes;

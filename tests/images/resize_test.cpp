@@ -26,9 +26,11 @@ class Dice {
 };
 
 Placement some_placement(Dice& dice, int width, int height) {
-  constexpr SquareFit kFits[] = {SquareFit::kCrop, SquareFit::kPad, SquareFit::kStretch};
+  constexpr FrameFit kFits[] = {FrameFit::kCrop, FrameFit::kPad, FrameFit::kStretch};
   constexpr Filter kFilters[] = {Filter::kArea, Filter::kBilinear, Filter::kLanczos};
-  const Framing framing{.side = 1 + dice.below(100), .fit = kFits[dice.below(3)], .filter = kFilters[dice.below(3)]};
+  Framing framing{.size = {}, .fit = kFits[dice.below(3)], .filter = kFilters[dice.below(3)]};
+  framing.size.width = framing.size.height = 1 + dice.below(100);
+  if (dice.coin()) framing.size.height = 1 + dice.below(100);
   Augmentation augmentation{.flip = dice.coin(), .brightness = 0.1 + dice.below(18) / 10.0, .crop = {}};
   if (dice.coin()) augmentation.crop = dice.below(100) / 100.0;
   return place(width, height, 1 + dice.below(8), framing, augmentation);
@@ -45,11 +47,11 @@ plain::Samples some_samples(Dice& dice, const Layer& layer) {
 }
 
 /// Feeds `layers` in readings of some rows through memory of just the rows that it asks for, as a decoder does, and
-/// puts guards around the square.
+/// puts guards around the frame.
 std::vector<uint8_t> streamed(const std::vector<plain::Samples>& layers, const Placement& placement, int units) {
   constexpr size_t kGuard = 64;
   constexpr uint8_t kUntouched = 0xa5, kStale = 0x5a;
-  const auto bytes = static_cast<size_t>(3 * placement.side * placement.side);
+  const auto bytes = static_cast<size_t>(3 * placement.frame.width * placement.frame.height);
   std::vector<uint8_t> memory(bytes + 2 * kGuard, kUntouched);
   std::vector<Layer> shapes;
   std::vector<int> readings, available(layers.size());
@@ -94,7 +96,7 @@ TEST(Resizer, GivesTheBitsOfThePlainVersionForPictures) {
     const int width = dice.size(), height = dice.size();
     const std::vector layers{some_samples(dice, {.width = width, .height = height, .channels = dice.coin() ? 3 : 1})};
     const Placement placement = some_placement(dice, width, height);
-    ASSERT_EQ(streamed(layers, placement, 1 + dice.below(20)), plain::square(layers, placement))
+    ASSERT_EQ(streamed(layers, placement, 1 + dice.below(20)), plain::framed(layers, placement))
         << number << ": " << width << " x " << height << " to " << placement.width << " x " << placement.height;
   }
 }
@@ -110,7 +112,7 @@ TEST(Resizer, GivesTheBitsOfThePlainVersionForPlanes) {
     const std::vector layers{some_samples(dice, {.width = width, .height = height}), some_samples(dice, chroma),
                              some_samples(dice, chroma)};
     const Placement placement = some_placement(dice, width, height);
-    ASSERT_EQ(streamed(layers, placement, 1 + dice.below(16)), plain::square(layers, placement))
+    ASSERT_EQ(streamed(layers, placement, 1 + dice.below(16)), plain::framed(layers, placement))
         << number << ": " << width << " x " << height << " to " << placement.width << " x " << placement.height;
   }
 }
@@ -119,10 +121,10 @@ TEST(Resizer, TakesExtremeShapes) {
   for (const auto& [width, height] : {std::pair(1, 20'000), {20'000, 1}, {3, 1}, {1, 1}}) {
     Dice dice(7);
     const std::vector layers{some_samples(dice, {.width = width, .height = height, .channels = 3})};
-    for (const SquareFit fit : {SquareFit::kCrop, SquareFit::kPad, SquareFit::kStretch}) {
+    for (const FrameFit fit : {FrameFit::kCrop, FrameFit::kPad, FrameFit::kStretch}) {
       for (const Filter filter : {Filter::kArea, Filter::kBilinear, Filter::kLanczos}) {
-        const Placement placement = place(width, height, 1, {.side = 33, .fit = fit, .filter = filter}, {});
-        EXPECT_EQ(streamed(layers, placement, 8), plain::square(layers, placement)) << width << " x " << height;
+        const Placement placement = place(width, height, 1, {.size = {33, 33}, .fit = fit, .filter = filter}, {});
+        EXPECT_EQ(streamed(layers, placement, 8), plain::framed(layers, placement)) << width << " x " << height;
       }
     }
   }

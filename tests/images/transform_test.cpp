@@ -32,7 +32,7 @@ TEST(FitSquare, CropShrinksTheCentreByArea) {
                                      9, 30, 40, 70, 80, 9,  //
                                      9, 0,  0,  8,  8,  9,  //
                                      9, 0,  4,  8,  12, 9});
-  const Image square = fit_square(image, 2, SquareFit::kCrop, Filter::kArea);
+  const Image square = fit_square(image, 2, FrameFit::kCrop, Filter::kArea);
   EXPECT_EQ(reds(square), (std::vector<int>{25, 65, 1, 9}));
   EXPECT_EQ(square.rgb[1], 230);
   EXPECT_EQ(square.rgb[2], 7);
@@ -40,23 +40,23 @@ TEST(FitSquare, CropShrinksTheCentreByArea) {
 
 TEST(FitSquare, CountsThePartsOfPixels) {
   // 3 to 2: each target pixel covers one and a half each way.
-  EXPECT_EQ(reds(fit_square(picture(3, 3, {90, 0, 9, 0, 180, 0, 0, 0, 0}), 2, SquareFit::kCrop, Filter::kArea)),
+  EXPECT_EQ(reds(fit_square(picture(3, 3, {90, 0, 9, 0, 180, 0, 0, 0, 0}), 2, FrameFit::kCrop, Filter::kArea)),
             (std::vector<int>{60, 24, 20, 20}));
   for (const int edge : {65, 100, 127, 999, 4096}) {
-    EXPECT_EQ(fit_square(Image(edge, edge, 255), 64, SquareFit::kCrop, Filter::kArea), Image(64, 64, 255)) << edge;
-    EXPECT_EQ(fit_square(Image(edge, edge, 77), 64, SquareFit::kCrop, Filter::kArea), Image(64, 64, 77)) << edge;
+    EXPECT_EQ(fit_square(Image(edge, edge, 255), 64, FrameFit::kCrop, Filter::kArea), Image(64, 64, 255)) << edge;
+    EXPECT_EQ(fit_square(Image(edge, edge, 77), 64, FrameFit::kCrop, Filter::kArea), Image(64, 64, 77)) << edge;
   }
 }
 
 TEST(FitSquare, RoundsMeansToTheNearest) {
-  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 2, 3, 1}), 1, SquareFit::kCrop, Filter::kArea)),
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 2, 3, 1}), 1, FrameFit::kCrop, Filter::kArea)),
             (std::vector<int>{2}));  // 1.75
-  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 1, 2, 1}), 1, SquareFit::kCrop, Filter::kArea)),
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {1, 1, 2, 1}), 1, FrameFit::kCrop, Filter::kArea)),
             (std::vector<int>{1}));  // 1.25
 }
 
 TEST(FitSquare, CropOfAnUprightPictureCutsTopAndBottom) {
-  EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, SquareFit::kCrop, Filter::kArea)),
+  EXPECT_EQ(reds(fit_square(picture(2, 5, {1, 2, 10, 20, 30, 40, 3, 4, 5, 6}), 2, FrameFit::kCrop, Filter::kArea)),
             (std::vector<int>{10, 20, 30, 40}));
 }
 
@@ -65,24 +65,24 @@ TEST(FitSquare, PadShrinksTheWholeAndCentresItOnWhite) {
                               {10, 20, 50, 60,  //
                                30, 40, 70, 80});
   // 4 x 2 becomes 2 x 1, in a square of 2: no row above, one of white below.
-  EXPECT_EQ(reds(fit_square(image, 2, SquareFit::kPad, Filter::kArea)), (std::vector<int>{25, 65, 255, 255}));
-  EXPECT_EQ(reds(fit_square(image, 4, SquareFit::kPad, Filter::kArea)),
+  EXPECT_EQ(reds(fit_square(image, 2, FrameFit::kPad, Filter::kArea)), (std::vector<int>{25, 65, 255, 255}));
+  EXPECT_EQ(reds(fit_square(image, 4, FrameFit::kPad, Filter::kArea)),
             (std::vector<int>{255, 255, 255, 255, 10, 20, 50, 60, 30, 40, 70, 80, 255, 255, 255, 255}));
 }
 
 TEST(FitSquare, GrowsBilinearly) {
   // Pixel centres: the four samples lie at -0.25, 0.25, 0.75 and 1.25 of the two.
-  EXPECT_EQ(reds(fit_square(picture(2, 2, {0, 100, 0, 100}), 4, SquareFit::kCrop)),
+  EXPECT_EQ(reds(fit_square(picture(2, 2, {0, 100, 0, 100}), 4, FrameFit::kCrop)),
             (std::vector<int>{0, 25, 75, 100, 0, 25, 75, 100, 0, 25, 75, 100, 0, 25, 75, 100}));
 }
 
 TEST(FitSquare, KeepsThinPicturesAndRefusesNothing) {
-  const Image line = fit_square(Image(500, 1, 0), 8, SquareFit::kPad);
+  const Image line = fit_square(Image(500, 1, 0), 8, FrameFit::kPad);
   const auto values = reds(line);
   EXPECT_EQ(std::count(values.begin(), values.end(), 0), 8);
-  EXPECT_EQ(fit_square(Image(8, 8, 3), 8, SquareFit::kPad), Image(8, 8, 3));
-  EXPECT_THROW(fit_square(Image(), 8, SquareFit::kCrop), std::invalid_argument);
-  EXPECT_THROW(fit_square(Image(2, 2), 0, SquareFit::kCrop), std::invalid_argument);
+  EXPECT_EQ(fit_square(Image(8, 8, 3), 8, FrameFit::kPad), Image(8, 8, 3));
+  EXPECT_THROW(fit_square(Image(), 8, FrameFit::kCrop), std::invalid_argument);
+  EXPECT_THROW(fit_square(Image(2, 2), 0, FrameFit::kCrop), std::invalid_argument);
 }
 
 TEST(DrawAugmentation, IsPinnedForEver) {

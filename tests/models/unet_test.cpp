@@ -146,6 +146,8 @@ TEST(UNet, FitsManyShapes) {
     const torch::NoGradGuard no_grad;
     const auto answer = unet->forward(torch::ones({1, 3, 16, 16}), torch::zeros({1}), torch::tensor({int64_t{-1}}), {});
     EXPECT_EQ(answer.sizes(), (torch::IntArrayRef{1, 3, 16, 16})) << levels;
+    const auto wide = unet->forward(torch::ones({1, 3, 8, 24}), torch::zeros({1}), torch::tensor({int64_t{-1}}), {});
+    EXPECT_EQ(wide.sizes(), (torch::IntArrayRef{1, 3, 8, 24})) << levels;
   }
 }
 

@@ -191,6 +191,35 @@ TEST_P(TrainingOfEachKind, FinishesShowsWhatItDidAndIsThenDone) {
   EXPECT_THAT(log, HasSubstr("finished"));
 }
 
+TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {
+  std::ofstream list(folder_ / "shapes.csv");
+  list << "url,width,height\n";
+  for (int row = 0; row < 80; ++row) list << row % kRows << ".png," << (row < 40 ? "48,24\n" : "24,24\n");
+  list.close();
+  const fs::path run_dir = folder_ / "run";
+  const auto shapes = [&](const std::string& epochs, const std::string& batch) {
+    return arguments(run_dir, GetParam(),
+                     {{"data.list", folder_ / "shapes.csv"},
+                      {"data.shapes", "buckets"},
+                      {"data.held_out", "0"},
+                      {"train.epochs", epochs},
+                      {"train.batch_size", batch}});
+  };
+  Process leg(shapes("2000", "4"), folder_ / "log");
+  ASSERT_TRUE(wait_for_checkpoints(leg, run_dir, 4)) << leg.log();
+  leg.send(SIGINT);
+  ASSERT_EQ(leg.wait(), 130) << leg.log();
+  EXPECT_THAT(leg.log(), HasSubstr("shapes, width x height: 16 x 16 (40 rows), 24 x 12 (40 rows)"));
+  std::string log;
+  EXPECT_EQ(run(shapes("2000", "3"), &log), 2);
+  EXPECT_THAT(log, HasSubstr("a batch of 3 does not divide the 4 positions that share a shape"));
+  Process rest(shapes("2000", "2"), folder_ / "log");
+  const size_t before = list_checkpoints(run_dir).size();
+  ASSERT_TRUE(wait_for_checkpoints(rest, run_dir, before + 2)) << rest.log();
+  rest.send(SIGINT);
+  EXPECT_EQ(rest.wait(), 130) << rest.log();
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, TrainingOfEachKind, testing::Values("diffusion", "pix2pix"),
                          [](const auto& kind) { return kind.param; });
 
