@@ -231,7 +231,9 @@ TEST_F(AtelierDataTest, OnlyOnePacksIntoAFolderUntilItIsKilled) {
   }
   for (int i = 0; i < 1000 && server.requests().empty(); ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  const std::string again = "pack " + list() + " " + store + " --data.allow_private true";
+  const std::string again =
+      "pack " + list() + " " + store +
+      " --data.allow_private true --data.head_timeout 5 --data.get_timeout 5 --data.sample_deadline 0";
   EXPECT_EQ(run(again).code, 2);
   EXPECT_THAT(read_file(errors()),
               HasSubstr("is being filled by another pack (process " + std::to_string(first) + " on "));

@@ -102,9 +102,9 @@ TEST_F(StreamTest, EndsWhereItsPlanEndsAndAsksForNothingBehind) {
       some.rank = rank;
       some.world = world;
       Stream stream(config_, some, web.source());
-      while (stream.state().position < 24) append(samples, stream.next());
+      for (int i = 0; i < 3; ++i) append(samples, stream.next({}, std::chrono::seconds(20)));
       EXPECT_EQ(stream.state().position, 24u);
-      EXPECT_THROW(stream.next(), std::logic_error);
+      EXPECT_THROW(stream.next({}, std::chrono::seconds(1)), std::logic_error);
     }
     std::ranges::sort(samples, {}, &Sample::position);
     EXPECT_TRUE(std::equal(samples.begin(), samples.end(), expected.begin() + 3, expected.begin() + 24));
@@ -121,8 +121,8 @@ TEST_F(StreamTest, ARankWhoseShareOfTheLastBatchIsEmptyHasOneBatchLess) {
   some.world = 2;
   some.rank = 1;
   Stream stream(config_, some, web.source());
-  EXPECT_EQ(stream.next().size, 4);
-  EXPECT_THROW(stream.next(), std::logic_error);
+  EXPECT_EQ(stream.next({}, std::chrono::seconds(20)).size, 4);
+  EXPECT_THROW(stream.next({}, std::chrono::seconds(1)), std::logic_error);
 }
 
 TEST_F(StreamTest, MoreRanksThanSamplesAreRefused) {
