@@ -51,6 +51,7 @@ const Program kProgram{
             {"shrink", "PIXELS", "pack: keep larger images as JPEG with a shorter edge of so many pixels"},
             {"jpeg-quality", "Q", "pack: of those JPEGs, 1 to 100 (90)"},
             {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
+            {"similar", "", "probe: fetch them too, and group the pictures that look alike"},
             {"out", "FILE", "retry: write the ledger without what has healed"},
         },
     .examples =
@@ -62,6 +63,7 @@ const Program kProgram{
         "  atelier-data order furniture.jsonl --quality\n"
         "  atelier-data bench furniture.jsonl\n"
         "  atelier-data probe furniture.jsonl --sample 5000\n"
+        "  atelier-data probe furniture.jsonl --sample 0 --similar\n"
         "  atelier-data credits furniture.jsonl --where 'label=chair|sofa' > CREDITS.txt\n"
         "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
@@ -73,7 +75,8 @@ const Program kProgram{
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
         "bench LIST measures each stage alone and all together, and what that means for more cores;\n"
         "probe LIST asks for some of the rows and fetches none: which are alive, how large they are,\n"
-        "which hosts are slow or gone, which rows repeat another;\n"
+        "which hosts are slow or gone, which rows repeat another, and with --similar, which fetches\n"
+        "those that are alive, which pictures look alike;\n"
         "credits LIST prints the attributions that the licences of the rows demand;\n"
         "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
         "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"

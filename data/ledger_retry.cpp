@@ -146,13 +146,8 @@ RetryReport retry_ledger(const Config& config, const Verdicts& ledger, const Mak
                          const Manifest* manifest, const std::function<void(const RetryReport&)>& told,
                          const std::stop_token& stop) {
   Retry retry(config, ledger, manifest);
-  const uint64_t room = config.data.memory / config.data.max_image_size;
-  const auto most = static_cast<uint64_t>(4 * config.data.connections);
-  const Patience patience{.seed = config.data_seed(),
-                          .deadline = config.data.sample_deadline,
-                          .at_once = std::clamp<uint64_t>(room, 1, most)};
   ask_all(
-      source, retry.questions(), patience, [&](uint64_t number) { return retry.request_of(number); },
+      source, retry.questions(), patience_for_images(config), [&](uint64_t number) { return retry.request_of(number); },
       [&](Outcome outcome) {
         retry.take(std::move(outcome));
         if (told) told(retry.report());

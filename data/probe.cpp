@@ -126,17 +126,23 @@ ProbeReport probe(const Config& config, const StreamPlan& plan, uint64_t sample,
   report.most_bytes = config.data.max_image_size;
   Order order = plan.order;
   order.mode = OrderMode::kFull;
-  const auto url_of = [&](uint64_t number) { return plan.manifest->entry(plan.rows.at(slot_at(order, number))).url; };
+  const auto row_of = [&](uint64_t number) { return plan.rows.at(slot_at(order, number)); };
+  const auto url_of = [&](uint64_t number) { return plan.manifest->entry(row_of(number)).url; };
+  std::vector<bool> is_alive(report.planned);
   const Patience patience{
       .seed = config.data_seed(), .deadline = std::min(kPatience, config.data.sample_deadline), .at_once = kAtOnce};
   ask_all(
       source, report.planned, patience,
       [&](uint64_t number) { return Request{.ticket = number, .url = url_of(number), .item = {}}; },
       [&](const Outcome& outcome) {
+        is_alive[outcome.answer.ticket] = !std::holds_alternative<Failure>(outcome.answer.body);
         report.add(host_of(url_of(outcome.answer.ticket)), outcome.answer);
         if (told) told(report);
       },
       stop);
+  for (uint64_t number = 0; number < is_alive.size() && report.alive_rows.size() < Lookalikes::kMostPictures; ++number)
+    if (is_alive[number]) report.alive_rows.push_back(row_of(number));
+  std::sort(report.alive_rows.begin(), report.alive_rows.end());
   return report;
 }
 

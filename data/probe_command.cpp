@@ -5,6 +5,7 @@
 
 #include "configs/console.h"
 #include "data/command.h"
+#include "data/open_source.h"
 #include "data/probe.h"
 
 // atelier-data probe LIST
@@ -40,6 +41,14 @@ int run_probe(const Invocation& invocation, const Config& config) {
   ProbeReport report = probe(config, plan, sample, probing_source(config.data), told, invocation.stop);
   if (!invocation.stop.stop_requested())
     find_repeats(*manifest, report, show_share(console, "looking for repeats", invocation.stop));
+  if (!invocation.stop.stop_requested() && invocation.flag("similar"))
+    report.lookalikes = find_lookalikes(
+        config, *manifest, report.alive_rows, open_source(config.data, manifest, warn_of_cache),
+        [&](uint64_t come, uint64_t all) {
+          if (console.progress_due())
+            console.progress(fmt::format("{} of {} pictures fetched to compare them", grouped(come), grouped(all)));
+        },
+        show_share(console, "comparing", invocation.stop), invocation.stop);
   console.clear();
   write_result(invocation.flag("json") ? probe_json(report) + '\n' : probe_text(report));
   return invocation.stop.stop_requested() ? kInterrupted : kGood;

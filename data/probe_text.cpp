@@ -164,7 +164,8 @@ std::string probe_text(const ProbeReport& report) {
       text += fmt::format(" {} {}{}", type, grouped(count), &type == &types.back().first ? "" : ",");
     text += '\n';
   }
-  return text + sizes_text(report) + hosts_text(report) + repeats_text(report);
+  text += sizes_text(report) + hosts_text(report) + repeats_text(report);
+  return report.lookalikes ? text + lookalikes_text(*report.lookalikes) : text;
 }
 
 std::string probe_json(const ProbeReport& report) {
@@ -174,23 +175,23 @@ std::string probe_json(const ProbeReport& report) {
   for (const auto& [type, count] : other_types(report)) types[type] = count;
   nlohmann::ordered_json sizes = nlohmann::ordered_json::object();
   for (size_t i = 0; i < report.sizes.size(); ++i) sizes[kSizeNames[i]] = report.sizes[i];
-  const nlohmann::ordered_json json = {
-      {"rows", report.rows},
-      {"asked", report.asked},
-      {"alive", report.alive},
-      {"alive_share", {{"low", alive.low}, {"high", alive.high}}},
-      {"failures", faults_json(report.failures)},
-      {"by_get", report.by_get},
-      {"without_length", report.without_length},
-      {"bytes", {{"estimate", volume.bytes}, {"low", volume.low}, {"high", volume.high}}},
-      {"sizes", sizes},
-      {"other_types", types},
-      {"hosts", report.hosts.size()},
-      {"worst_hosts", json_of(worst_hosts(report))},
-      {"slowest_hosts", json_of(slowest_hosts(report))},
-      {"compared", report.compared},
-      {"same_url", json_of(report.same_url)},
-      {"same_sha256", json_of(report.same_sha256)}};
+  nlohmann::ordered_json json = {{"rows", report.rows},
+                                 {"asked", report.asked},
+                                 {"alive", report.alive},
+                                 {"alive_share", {{"low", alive.low}, {"high", alive.high}}},
+                                 {"failures", faults_json(report.failures)},
+                                 {"by_get", report.by_get},
+                                 {"without_length", report.without_length},
+                                 {"bytes", {{"estimate", volume.bytes}, {"low", volume.low}, {"high", volume.high}}},
+                                 {"sizes", sizes},
+                                 {"other_types", types},
+                                 {"hosts", report.hosts.size()},
+                                 {"worst_hosts", json_of(worst_hosts(report))},
+                                 {"slowest_hosts", json_of(slowest_hosts(report))},
+                                 {"compared", report.compared},
+                                 {"same_url", json_of(report.same_url)},
+                                 {"same_sha256", json_of(report.same_sha256)}};
+  if (report.lookalikes) json["similar"] = lookalikes_json(*report.lookalikes);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
