@@ -111,7 +111,8 @@ class Retry {
   std::optional<Failure> judge(const Question& question, Answer answer) {
     if (auto* failure = std::get_if<Failure>(&answer.body)) return std::move(*failure);
     const auto& bytes = std::get<std::vector<std::byte>>(answer.body);
-    auto failure = develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = question.sha256}, {pixels_, {}});
+    const auto expected = answer.is_original ? question.sha256 : std::nullopt;
+    auto failure = develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = expected}, {pixels_, {}});
     if (failure && question.condition) failure->detail = "condition: " + failure->detail;
     return failure;
   }

@@ -14,6 +14,7 @@
 #include "data/store.h"
 #include "data/stored_source.h"
 #include "data/tar_list.h"
+#include "data/url.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -33,6 +34,12 @@ DerivedList find_list(const std::string& list, const DataConfig& data, const std
   if (Store::is_store(list)) return {list_in(list)};
   if (fs::is_directory(list, ignored)) return list_of_folder(list, progress);
   if (const Tars tars = tars_of(list); !tars.empty()) return list_of_tars(tars, data, progress);
+  if (has_scheme(list))
+    throw std::invalid_argument(
+        fmt::format("{} is a url, and a list is read from disk, where any row can be looked up and it stays what it "
+                    "was; download it "
+                    "first and name the file",
+                    without_credentials(list)));
   return {list};
 }
 
@@ -77,7 +84,13 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
   };
   if (!is_mix(data.list)) return std::make_shared<const Manifest>(open(data.list));
   std::vector<Manifest> lists;
-  for (const std::string& list : read_mix(data.list).lists) lists.push_back(open(list));
+  for (const std::string& list : read_mix(data.list).lists) {
+    try {
+      lists.push_back(open(list));
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("{}: {}", data.list, error.what()));
+    }
+  }
   return std::make_shared<const Manifest>(lists);
 }
 
@@ -101,15 +114,19 @@ std::string image_packing(const DataConfig& data) {
   return is_packed ? packing : "";
 }
 
+MakeSource with_stores(const DataConfig& data, std::shared_ptr<const Manifest> manifest, MakeSource web) {
+  if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
+  return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, web, data) : web;
+}
+
 MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
                        std::function<void(const std::string& sentence)> failed) {
-  if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
   MakeSource bytes = web_source(data);
-  if (!data.cache.empty()) {
+  if (!data.cache.empty() && !Store::is_store(data.list)) {
     const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
     bytes = kept_in(std::make_shared<Store>(data.cache, identity), manifest, data, std::move(bytes), std::move(failed));
   }
-  return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, bytes, data) : bytes;
+  return with_stores(data, std::move(manifest), std::move(bytes));
 }
 
 }  // namespace atelier

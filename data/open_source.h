@@ -30,6 +30,9 @@ MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest>
 /// What became of the pictures in the stores that `data.list` is or mixes (StoreIdentity::packing); empty: nothing.
 std::string image_packing(const DataConfig& data);
 
+/// `web`, but for the rows that are in the stores that `data.list` is or mixes.
+MakeSource with_stores(const DataConfig& data, std::shared_ptr<const Manifest> manifest, MakeSource web);
+
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the
 /// cache cannot be written; at the latest when the source goes.

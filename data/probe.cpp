@@ -89,7 +89,7 @@ void ProbeReport::add(const std::string& host, const Answer& answer) {
   ++its.alive;
   its.latencies.add(answer.told.seconds);
   const std::string& type = answer.told.type;
-  const bool is_local = host == "(local files)";
+  const bool is_local = answer.told.stored || host == "(local files)";
   if (!is_local && !type.starts_with("image/"))
     ++types[type.empty() ? "(none)" : types.contains(type) || types.size() < kMostTypes ? type : "(others)"];
   if (answer.told.bytes < 0) {
@@ -133,10 +133,11 @@ ProbeReport probe(const Config& config, const StreamPlan& plan, uint64_t sample,
       .seed = config.data_seed(), .deadline = std::min(kPatience, config.data.sample_deadline), .at_once = kAtOnce};
   ask_all(
       source, report.planned, patience,
-      [&](uint64_t number) { return Request{.ticket = number, .url = url_of(number), .item = {}}; },
+      [&](uint64_t number) { return Request{.ticket = number, .url = url_of(number), .item = {row_of(number)}}; },
       [&](const Outcome& outcome) {
         is_alive[outcome.answer.ticket] = !std::holds_alternative<Failure>(outcome.answer.body);
-        report.add(host_of(url_of(outcome.answer.ticket)), outcome.answer);
+        const bool is_stored = outcome.answer.told.stored;
+        report.add(is_stored ? "(stores)" : host_of(url_of(outcome.answer.ticket)), outcome.answer);
         if (told) told(report);
       },
       stop);

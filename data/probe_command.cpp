@@ -25,8 +25,6 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 }  // namespace
 
 int run_probe(const Invocation& invocation, const Config& config) {
-  if (const auto store = store_in(config.data.list))
-    throw std::invalid_argument(fmt::format("{} is a store, whose images are here already; probe takes lists", *store));
   const uint64_t sample = number_flag(invocation, "sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
   const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -38,7 +36,8 @@ int run_probe(const Invocation& invocation, const Config& config) {
     console.progress(
         progress_line(now, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()));
   };
-  ProbeReport report = probe(config, plan, sample, probing_source(config.data), told, invocation.stop);
+  ProbeReport report = probe(config, plan, sample, with_stores(config.data, manifest, probing_source(config.data)),
+                             told, invocation.stop);
   if (!invocation.stop.stop_requested())
     find_repeats(*manifest, report, show_share(console, "looking for repeats", invocation.stop));
   if (!invocation.stop.stop_requested() && invocation.flag("similar"))

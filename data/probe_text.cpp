@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/printable.h"
 #include "data/probe.h"
 
 // A probe's report in words.
@@ -100,12 +101,12 @@ std::string hosts_text(const ProbeReport& report) {
   const auto worst = worst_hosts(report);
   if (!worst.empty()) text += fmt::format("hosts      those that failed most, of {}\n", grouped(report.hosts.size()));
   for (const auto& [name, host] : worst)
-    text += fmt::format("  {:<40} {:>9} asked {:>9} failed: {}\n", name, grouped(host->asked), grouped(failed(*host)),
-                        faults_text(host->failures));
+    text += fmt::format("  {:<40} {:>9} asked {:>9} failed: {}\n", printable(name), grouped(host->asked),
+                        grouped(failed(*host)), faults_text(host->failures));
   const auto slowest = slowest_hosts(report);
   if (!slowest.empty()) text += "slowest    seconds for half, for 95 % and for all of the good answers\n";
   for (const auto& [name, host] : slowest)
-    text += fmt::format("  {:<40} {:>9.3f} {:>9.3f} {:>9.3f}\n", name, host->latencies.quantile(0.5),
+    text += fmt::format("  {:<40} {:>9.3f} {:>9.3f} {:>9.3f}\n", printable(name), host->latencies.quantile(0.5),
                         host->latencies.quantile(0.95), host->latencies.quantile(1));
   return text;
 }
@@ -161,7 +162,7 @@ std::string probe_text(const ProbeReport& report) {
   if (!types.empty()) {
     text += "types      alive, but no image by what they say:";
     for (const auto& [type, count] : types)
-      text += fmt::format(" {} {}{}", type, grouped(count), &type == &types.back().first ? "" : ",");
+      text += fmt::format(" {} {}{}", printable(type), grouped(count), &type == &types.back().first ? "" : ",");
     text += '\n';
   }
   text += sizes_text(report) + hosts_text(report) + repeats_text(report);
