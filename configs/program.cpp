@@ -25,11 +25,12 @@ void print(const std::string& text) {
   if (!written) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
 }
 
-Resolved resolve_settings(const CommandLine& line) {
+Resolved resolve_settings(const Program& program, const CommandLine& line) {
   std::vector<Layer> layers;
   if (const auto config = line.flag("config")) layers.push_back(read_yaml_layer(find_config(*config)));
   layers.push_back(read_environment_layer(environ));
   layers.push_back(line.settings);
+  if (program.settings_of) layers.push_back(program.settings_of(line.positional));
   return resolve(layers);
 }
 
@@ -40,7 +41,7 @@ int run(const Program& program, int argc, char** argv, const std::function<int(c
   if (line.flag("settings")) return print(settings_markdown()), kGood;
   if (const auto shell = line.flag("completion")) return print(completion_script(program, *shell)), kGood;
 
-  Invocation invocation{resolve_settings(line), line.positional, line.flags, {}};
+  Invocation invocation{resolve_settings(program, line), line.positional, line.flags, {}};
   if (line.flag("show-config")) return print(to_yaml(invocation.settings)), kGood;
   const Interrupt interrupt;
   invocation.stop = interrupt.token();

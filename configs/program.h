@@ -28,6 +28,8 @@ struct Program {
   std::vector<std::string> positional;  ///< names of positional arguments, such as {"command", "list"}
   std::vector<Flag> flags;
   std::string examples;  ///< the end of --help
+  /// The settings that positional arguments stand for: a layer above all others, in --show-config, too.
+  std::function<Layer(const std::vector<std::string>& positional)> settings_of = {};
 };
 
 /// A parsed command line.

@@ -103,6 +103,14 @@ class Round {
 
 }  // namespace
 
+Patience patience_for_images(const Config& config) {
+  const uint64_t room = config.data.memory / config.data.max_image_size;
+  const uint64_t most = 4 * static_cast<uint64_t>(config.data.connections);
+  return {.seed = config.data_seed(),
+          .deadline = config.data.sample_deadline,
+          .at_once = std::clamp<uint64_t>(room, 1, most)};
+}
+
 bool ask_all(const MakeSource& make_source, uint64_t count, const Patience& patience,
              const std::function<Request(uint64_t)>& request_of, const std::function<void(Outcome)>& take,
              const std::stop_token& stop) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <stop_token>
 
+#include "configs/config.h"
 #include "data/source.h"
 
 namespace atelier {
@@ -22,6 +23,9 @@ struct Patience {
   double deadline = 0;   ///< seconds of retries after the first transient failure
   size_t at_once = 256;  ///< with the source at any time, those of hosts that let others wait included
 };
+
+/// For whole images: as many at once as data.memory and the connections bear, for data.sample_deadline.
+Patience patience_for_images(const Config& config);
 
 /// Asks a source for things that need no order: once each, and those that fail for a while again, after the stream's
 /// waits (retry.h), until their deadline or their host's has passed.

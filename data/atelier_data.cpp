@@ -24,6 +24,7 @@
 #include "data/meter.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
+#include "data/printable.h"
 #include "data/progress.h"
 #include "data/stream.h"
 
@@ -31,6 +32,8 @@
 
 namespace atelier {
 namespace {
+
+Layer settings_of(const std::vector<std::string>& given);
 
 const Program kProgram{
     .name = "atelier-data",
@@ -51,6 +54,7 @@ const Program kProgram{
             {"shrink", "PIXELS", "pack: keep larger images as JPEG with a shorter edge of so many pixels"},
             {"jpeg-quality", "Q", "pack: of those JPEGs, 1 to 100 (90)"},
             {"sample", "N", "probe: rows to ask for, drawn by the seed; 0: all (1000)"},
+            {"similar", "", "probe: fetch them too, and group the pictures that look alike"},
             {"out", "FILE", "retry: write the ledger without what has healed"},
         },
     .examples =
@@ -62,6 +66,7 @@ const Program kProgram{
         "  atelier-data order furniture.jsonl --quality\n"
         "  atelier-data bench furniture.jsonl\n"
         "  atelier-data probe furniture.jsonl --sample 5000\n"
+        "  atelier-data probe furniture.jsonl --sample 0 --similar\n"
         "  atelier-data credits furniture.jsonl --where 'label=chair|sofa' > CREDITS.txt\n"
         "  atelier-data retry runs/train/verdicts.jsonl furniture.jsonl --out left.jsonl\n"
         "\n"
@@ -73,11 +78,13 @@ const Program kProgram{
         "fetches nothing; with --quality it tells how well each way to shuffle mixes the list;\n"
         "bench LIST measures each stage alone and all together, and what that means for more cores;\n"
         "probe LIST asks for some of the rows and fetches none: which are alive, how large they are,\n"
-        "which hosts are slow or gone, which rows repeat another;\n"
+        "which hosts are slow or gone, which rows repeat another, and with --similar, which fetches\n"
+        "those that are alive, which pictures look alike;\n"
         "credits LIST prints the attributions that the licences of the rows demand;\n"
         "retry LEDGER [LIST] asks again for what a ledger says could not be had, and says what has\n"
         "healed; with the list it checks sha256 and condition images too, and --cache keeps what came.\n"
-        "LIST is the setting data.list.\n"};
+        "LIST is the setting data.list.\n",
+    .settings_of = settings_of};
 
 uint64_t samples_of(uint64_t passes, uint64_t entries) {
   const uint64_t most = std::numeric_limits<uint64_t>::max() / entries;
@@ -143,7 +150,7 @@ int run_labels(const Invocation& invocation, const Config& config) {
     ++counts[label < 0 ? counts.size() - 1 : static_cast<size_t>(label)];
   }
   for (size_t i = 0; i < manifest->labels().size(); ++i) {
-    write_result(fmt::format("{}\t{}\n", counts[i], manifest->labels()[i]));
+    write_result(fmt::format("{}\t{}\n", counts[i], printable(manifest->labels()[i])));
   }
   if (counts.back() > 0) write_result(fmt::format("{}\t(no label)\n", counts.back()));
   return kGood;
@@ -184,7 +191,8 @@ int run_order(const Invocation& invocation, const Config& config) {
     return invocation.stop.stop_requested() ? kInterrupted : kGood;
   }
   for (const Stratum& stratum : plan.strata) {
-    if (plan.strata.size() > 1) write_result(fmt::format("{}, {} rows\n", stratum.name, stratum.rows.size()));
+    if (plan.strata.size() > 1)
+      write_result(fmt::format("{}, {} rows\n", printable(stratum.name), stratum.rows.size()));
     if (stratum.rows.size() < 2 && plan.strata.size() == 1)
       throw std::invalid_argument("one row cannot be shuffled; give the list more");
     if (stratum.rows.size() >= 2 && !write_quality(*manifest, stratum, plan.order, invocation.stop))
@@ -212,18 +220,22 @@ int run_bench(const Invocation& invocation, const Config& config) {
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
+  std::string_view flags;           ///< that it takes, each between blanks
   std::string_view takes = "LIST";  ///< a list and a store are data.list
   std::string_view also = {};       ///< a second argument
+
+  size_t list_at() const { return takes == "LEDGER" ? 2 : 1; }
+  bool takes_flag(const std::string& flag) const { return flags.find(' ' + flag + ' ') != std::string_view::npos; }
 };
-constexpr Command kCommands[] = {{"stream", run_stream},
-                                 {"labels", run_labels},
-                                 {"order", run_order},
-                                 {"pack", run_pack, "LIST", "STORE"},
-                                 {"verify", run_verify, "STORE"},
-                                 {"bench", run_bench},
-                                 {"probe", run_probe},
-                                 {"credits", run_credits},
-                                 {"retry", run_retry, "LEDGER", "LIST"}};
+constexpr Command kCommands[] = {{"stream", run_stream, " dump start passes held-out ledger report json "},
+                                 {"labels", run_labels, ""},
+                                 {"order", run_order, " quality dump start held-out "},
+                                 {"pack", run_pack, " shrink jpeg-quality ledger report ", "LIST", "STORE"},
+                                 {"verify", run_verify, "", "STORE"},
+                                 {"bench", run_bench, " seconds json "},
+                                 {"probe", run_probe, " sample similar held-out json "},
+                                 {"credits", run_credits, " ledger held-out json "},
+                                 {"retry", run_retry, " out json ", "LEDGER", "LIST"}};
 
 const Command& command_named(const std::string& name) {
   const auto* command =
@@ -235,14 +247,33 @@ const Command& command_named(const std::string& name) {
                                           nearest(name, names), fmt::join(names, ", ")));
 }
 
+/// A flag that would be ignored is a mistake.
+void check_flags(const Command& command, const Invocation& invocation) {
+  for (const auto& [flag, value] : invocation.flags) {
+    if (command.takes_flag(flag)) continue;
+    std::vector<std::string_view> others;
+    for (const Command& each : kCommands)
+      if (each.takes_flag(flag)) others.emplace_back(each.name);
+    throw std::invalid_argument(
+        fmt::format("{} takes no --{}; leave it out (it is for {})", command.name, flag, fmt::join(others, ", ")));
+  }
+}
+
+/// The list that was named without a flag.
+Layer settings_of(const std::vector<std::string>& given) {
+  Layer layer{"argument", {}};
+  for (const Command& each : kCommands)
+    if (!given.empty() && given[0] == each.name && given.size() > each.list_at())
+      layer.values.emplace_back("data.list", given[each.list_at()]);
+  return layer;
+}
+
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
-  Config config = invocation.config();
+  const Config& config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
   const Command& command = command_named(given[0]);
-  const size_t list_at = command.takes == "LEDGER" ? 2 : 1;
-  if (given.size() > list_at) config.data.list = given[list_at];
-  if (list_at == 1 ? config.data.list.empty() : given.size() < 2) {
+  if (command.list_at() == 1 ? config.data.list.empty() : given.size() < 2) {
     throw std::invalid_argument(
         fmt::format("no {}; name one: atelier-data {} {}", lower_case(command.takes), given[0], command.takes));
   }
@@ -250,7 +281,12 @@ int run(const Invocation& invocation) {
   if (given.size() > most)
     throw std::invalid_argument(fmt::format("{} takes {}{}{}; leave \"{}\" out", given[0], command.takes,
                                             command.also.empty() ? "" : " ", command.also, given[most]));
-  return command.run(invocation, config);
+  check_flags(command, invocation);
+  try {
+    return command.run(invocation, config);
+  } catch (const HopelessList& error) {
+    throw std::invalid_argument(error.what());
+  }
 }
 
 }  // namespace

@@ -12,9 +12,7 @@
 #include "base/files.h"
 #include "base/random.h"
 #include "configs/console.h"
-#include "data/mix.h"
 #include "data/open_source.h"
-#include "data/store.h"
 
 namespace atelier {
 
@@ -56,12 +54,6 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::sto
   Console console;
   return open_list(data, show_share(console, "reading the list", stop),
                    [&](const std::string& sentence) { console.warn(sentence); });
-}
-
-std::optional<std::string> store_in(const std::string& list) {
-  for (const std::string& each : is_mix(list) ? read_mix(list).lists : std::vector<std::string>{list})
-    if (Store::is_store(each)) return each;
-  return std::nullopt;
 }
 
 Verdicts read_ledger(const std::filesystem::path& file) {

@@ -32,9 +32,6 @@ std::optional<std::string> file_flag(const Invocation& invocation, const char* n
 /// The list of a command, opened with its progress on stderr.
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop);
 
-/// The store that `list` is, or the first that it mixes; nothing: there is none.
-std::optional<std::string> store_in(const std::string& list);
-
 /// A ledger on disk. Throws std::invalid_argument with one sentence.
 Verdicts read_ledger(const std::filesystem::path& file);
 

@@ -10,6 +10,7 @@
 
 #include "data/ascii.h"
 #include "data/fault_counts.h"
+#include "data/printable.h"
 #include "data/row_ranges.h"
 
 namespace atelier {
@@ -55,13 +56,6 @@ void add(Credits& credits, uint64_t row, const Entry& entry) {
       break;
     }
   }
-}
-
-/// On one line of a page, whatever it holds: control characters become spaces.
-std::string in_line(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7f; }, ' ');
-  return text;
 }
 
 bool are_few(const Credit& credit) { return credit.works <= Credit::kFew; }
@@ -115,13 +109,14 @@ std::string credits_text(const Credits& credits, const Manifest& manifest) {
   for (const auto& [key, credit] : credits.demanded) {
     const auto& [creator, licence] = key;
     const std::string url = licence_url(licence);
-    text += fmt::format("{}, {}{}: {} work{}\n", creator.empty() ? "(no creator named)" : in_line(creator),
-                        in_line(licence), url.empty() ? "" : fmt::format(" ({})", url), grouped(credit.works),
+    text += fmt::format("{}, {}{}: {} work{}\n", creator.empty() ? "(no creator named)" : printable(creator),
+                        printable(licence), url.empty() ? "" : fmt::format(" ({})", url), grouped(credit.works),
                         credit.works == 1 ? "" : "s");
     if (!are_few(credit)) continue;
     for (const uint64_t row : credit.first_rows) {
       const Entry entry = manifest.entry(row);
-      text += fmt::format("  {}{}{}\n", in_line(entry.caption), entry.caption.empty() ? "" : ", ", entry.url);
+      text +=
+          fmt::format("  {}{}{}\n", printable(entry.caption), entry.caption.empty() ? "" : ", ", printable(entry.url));
     }
   }
   return text;

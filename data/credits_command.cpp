@@ -4,6 +4,7 @@
 #include "data/command.h"
 #include "data/credits.h"
 #include "data/fault_counts.h"
+#include "data/printable.h"
 #include "data/stream.h"
 
 // atelier-data credits LIST
@@ -24,7 +25,7 @@ void warn(Console& console, const Credits& credits) {
   for (const auto& [licence, works] : credits.unknown) {
     if (shown++ == kShownLicences) break;
     licences += fmt::format("{}{} {}", licences.empty() ? "" : ", ",
-                            licence.empty() ? "no licence" : fmt::format("\"{}\"", licence), grouped(works));
+                            licence.empty() ? "no licence" : fmt::format("\"{}\"", printable(licence)), grouped(works));
   }
   if (credits.unknown.size() > kShownLicences)
     licences += fmt::format(" and {} more", credits.unknown.size() - kShownLicences);

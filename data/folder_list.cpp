@@ -22,25 +22,33 @@ bool is_image(const fs::path& path) {
   return !extension.empty() && is_image_ending(std::string_view(extension).substr(1));
 }
 
-/// Relative to the folder, sorted.
-std::vector<std::string> images_below(const fs::path& folder, const std::function<void(double)>& progress) try {
-  std::vector<std::string> images;
-  const fs::path root = folder / "";
-  uint64_t seen = 0;
-  for (auto item = fs::recursive_directory_iterator(root); item != fs::recursive_directory_iterator(); ++item) {
-    if (progress && ++seen % 1024 == 0) progress(0);
-    if (item->path().filename().string().starts_with('.')) {
-      item.disable_recursion_pending();
-      continue;
-    }
-    std::error_code dangling;
-    if (is_image(item->path()) && item->is_regular_file(dangling))
-      images.push_back(item->path().string().substr(root.string().size()));
+/// The images in one folder, to `images`; the folders in it, to `folders`.
+void look_into(const fs::path& folder, std::vector<fs::path>& images, std::vector<fs::path>& folders) {
+  std::error_code error, dangling;
+  for (auto item = fs::directory_iterator(folder, error); !error && item != fs::end(item); item.increment(error)) {
+    if (item->path().filename().string().starts_with('.')) continue;
+    if (item->is_directory(dangling) && !item->is_symlink(dangling)) folders.push_back(item->path());
+    if (is_image(item->path()) && item->is_regular_file(dangling)) images.push_back(item->path());
   }
+  if (error)
+    throw std::invalid_argument(fmt::format("cannot read the folder {}: {}; make it readable, or move it elsewhere",
+                                            folder.string(), error.message()));
+}
+
+/// Relative to the folder, sorted.
+std::vector<std::string> images_below(const fs::path& folder, const std::function<void(double)>& progress) {
+  const std::string root = (folder / "").string();
+  std::vector<fs::path> found, folders = {root};
+  while (!folders.empty()) {
+    if (progress) progress(0);
+    const fs::path next = std::move(folders.back());
+    folders.pop_back();
+    look_into(next, found, folders);
+  }
+  std::vector<std::string> images;
+  for (const fs::path& image : found) images.push_back(image.string().substr(root.size()));
   std::sort(images.begin(), images.end());
   return images;
-} catch (const std::system_error& error) {
-  throw std::invalid_argument(fmt::format("{}; make it readable, or leave it out", error.what()));
 }
 
 std::string row_of(const fs::path& folder, const std::string& image) {

@@ -112,8 +112,8 @@ class Retry {
   std::optional<Failure> judge(const Question& question, Answer answer) {
     if (auto* failure = std::get_if<Failure>(&answer.body)) return std::move(*failure);
     const auto& bytes = std::get<std::vector<std::byte>>(answer.body);
-    auto failure =
-        develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = question.sha256}, {frame_, pixels_, {}});
+    const auto expected = answer.is_original ? question.sha256 : std::nullopt;
+    auto failure = develop(recipe_, 0, {.image = bytes, .condition = {}, .sha256 = expected}, {frame_, pixels_, {}});
     if (failure && question.condition) failure->detail = "condition: " + failure->detail;
     return failure;
   }
@@ -149,13 +149,8 @@ RetryReport retry_ledger(const Config& config, const Verdicts& ledger, const Mak
                          const Manifest* manifest, const std::function<void(const RetryReport&)>& told,
                          const std::stop_token& stop) {
   Retry retry(config, ledger, manifest);
-  const uint64_t room = config.data.memory / config.data.max_image_size;
-  const uint64_t most = 4 * static_cast<uint64_t>(config.data.connections);
-  const Patience patience{.seed = config.data_seed(),
-                          .deadline = config.data.sample_deadline,
-                          .at_once = std::clamp<uint64_t>(room, 1, most)};
   ask_all(
-      source, retry.questions(), patience, [&](uint64_t number) { return retry.request_of(number); },
+      source, retry.questions(), patience_for_images(config), [&](uint64_t number) { return retry.request_of(number); },
       [&](Outcome outcome) {
         retry.take(std::move(outcome));
         if (told) told(retry.report());

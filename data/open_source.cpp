@@ -14,6 +14,7 @@
 #include "data/store.h"
 #include "data/stored_source.h"
 #include "data/tar_list.h"
+#include "data/url.h"
 
 namespace atelier {
 namespace fs = std::filesystem;
@@ -33,11 +34,18 @@ DerivedList find_list(const std::string& list, const DataConfig& data, const std
   if (Store::is_store(list)) return {list_in(list)};
   if (fs::is_directory(list, ignored)) return list_of_folder(list, progress);
   if (const Tars tars = tars_of(list); !tars.empty()) return list_of_tars(tars, data, progress);
+  if (has_scheme(list))
+    throw std::invalid_argument(
+        fmt::format("{} is a url, and a list is read from disk, where any row can be looked up and it stays what it "
+                    "was; download it "
+                    "first and name the file",
+                    without_credentials(list)));
   return {list};
 }
 
 /// The source of a packed store, for rows numbered as in its own list.
-MakeSource open_store(const std::string& folder, std::shared_ptr<const Manifest> manifest, const DataConfig& data) {
+MakeSource open_store(const std::string& folder, const std::shared_ptr<const Manifest>& manifest,
+                      const DataConfig& data) {
   const auto store = std::make_shared<Store>(folder);
   if (store->identity().list_sha256 != manifest->sha256())
     throw std::invalid_argument(fmt::format("the list in {} is not the one that was packed; pack it anew", folder));
@@ -57,7 +65,7 @@ MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manif
     if (Store::is_store(lists[i]))
       parts.back().make = open_store(lists[i], std::make_shared<Manifest>(list_in(lists[i])), data);
   }
-  return [=](Source::Handler handler) { return std::make_unique<MixedSource>(parts, web, std::move(handler)); };
+  return [=](const Source::Handler& handler) { return std::make_unique<MixedSource>(parts, web, handler); };
 }
 
 }  // namespace
@@ -77,12 +85,19 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
   };
   if (!is_mix(data.list)) return std::make_shared<const Manifest>(open(data.list));
   std::vector<Manifest> lists;
-  for (const std::string& list : read_mix(data.list).lists) lists.push_back(open(list));
+  for (const std::string& list : read_mix(data.list).lists) {
+    try {
+      lists.push_back(open(list));
+    } catch (const std::invalid_argument& error) {
+      throw std::invalid_argument(fmt::format("{}: {}", data.list, error.what()));
+    }
+  }
   return std::make_shared<const Manifest>(lists);
 }
 
-MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, const DataConfig& data,
-                   MakeSource bytes, std::function<void(const std::string& sentence)> failed) {
+MakeSource kept_in(const std::shared_ptr<Store>& store, const std::shared_ptr<const Manifest>& manifest,
+                   const DataConfig& data, const MakeSource& bytes,
+                   std::function<void(const std::string& sentence)> failed) {
   const StoredSource::Options options{.max_bytes = data.max_image_size, .failed = std::move(failed)};
   return [=](Source::Handler handler) {
     return std::make_unique<StoredSource>(store, manifest, options, bytes, std::move(handler));
@@ -101,15 +116,19 @@ std::string image_packing(const DataConfig& data) {
   return is_packed ? packing : "";
 }
 
-MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+MakeSource with_stores(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest, const MakeSource& web) {
+  if (Store::is_store(data.list)) return open_store(data.list, manifest, data);
+  return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, web, data) : web;
+}
+
+MakeSource open_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest,
                        std::function<void(const std::string& sentence)> failed) {
-  if (Store::is_store(data.list)) return open_store(data.list, std::move(manifest), data);
   MakeSource bytes = web_source(data);
-  if (!data.cache.empty()) {
+  if (!data.cache.empty() && !Store::is_store(data.list)) {
     const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
-    bytes = kept_in(std::make_shared<Store>(data.cache, identity), manifest, data, std::move(bytes), std::move(failed));
+    bytes = kept_in(std::make_shared<Store>(data.cache, identity), manifest, data, bytes, std::move(failed));
   }
-  return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, bytes, data) : bytes;
+  return with_stores(data, manifest, bytes);
 }
 
 }  // namespace atelier

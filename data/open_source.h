@@ -24,16 +24,20 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::fun
 MakeSource web_source(const DataConfig& data);
 
 /// What `bytes` brings, and what `store` holds of it already; the rest is added on its way. `failed` as below.
-MakeSource kept_in(std::shared_ptr<Store> store, std::shared_ptr<const Manifest> manifest, const DataConfig& data,
-                   MakeSource bytes, std::function<void(const std::string& sentence)> failed);
+MakeSource kept_in(const std::shared_ptr<Store>& store, const std::shared_ptr<const Manifest>& manifest,
+                   const DataConfig& data, const MakeSource& bytes,
+                   std::function<void(const std::string& sentence)> failed);
 
 /// What became of the pictures in the stores that `data.list` is or mixes (StoreIdentity::packing); empty: nothing.
 std::string image_packing(const DataConfig& data);
 
+/// `web`, but for the rows that are in the stores that `data.list` is or mixes.
+MakeSource with_stores(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest, const MakeSource& web);
+
 /// How a stream reaches the bytes of its rows: from the stores that `data.list` is or mixes, else over the network and
 /// from local files, with `data.cache` as a store in between. `failed` is told once, on a thread of the source, if the
 /// cache cannot be written; at the latest when the source goes.
-MakeSource open_source(const DataConfig& data, std::shared_ptr<const Manifest> manifest,
+MakeSource open_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest,
                        std::function<void(const std::string& sentence)> failed = {});
 
 }  // namespace atelier

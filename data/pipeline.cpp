@@ -278,7 +278,7 @@ void Pipeline::seal() {
   while (!flights_.empty()) {
     Flight& oldest = flights_.front();
     if (ending_ && oldest.index >= ending_->index) {
-      return finish(std::make_exception_ptr(std::runtime_error(ending_->sentence)));
+      return finish(failure_of_run(ending_->sentence));
     }
     if (oldest.state != Flight::State::kDone) return;
     --done_;

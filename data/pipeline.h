@@ -110,6 +110,7 @@ class Pipeline {
   void seal();
   void check_outage();
   void end_at(uint64_t index, std::string sentence);
+  std::exception_ptr failure_of_run(const std::string& sentence) const;
   void finish(std::exception_ptr error);
   void work();
   bool is_stalled(double waited);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "data/pipeline.h"
+#include "data/printable.h"
 #include "data/url.h"
 
 // The part of the pipeline that deals with what went wrong: try again, take the next entry, or end the run.
@@ -11,7 +12,12 @@ namespace atelier {
 namespace {
 
 std::string describe(const Failure& failure, const std::string& url) {
-  return fmt::format("{} ({}) at {}", fault_name(failure.fault), failure.detail, url);
+  return printable(fmt::format("{} ({}) at {}", fault_name(failure.fault), failure.detail, url));
+}
+
+/// What only another list or other settings can help.
+bool is_for_the_user(Fault fault) {
+  return fault == Fault::kBadUrl || fault == Fault::kRefusedAddress || fault == Fault::kMissingFile;
 }
 
 }  // namespace
@@ -105,6 +111,13 @@ void Pipeline::end_at(uint64_t index, std::string sentence) {
     ending_->index = std::min(ending_->index, waiting - waiting % assembly_.local());
 }
 
+std::exception_ptr Pipeline::failure_of_run(const std::string& sentence) const {
+  const bool is_hopeless =
+      std::ranges::all_of(ledger_.all(), [](const auto& entry) { return is_for_the_user(entry.second.fault); });
+  return is_hopeless ? std::make_exception_ptr(HopelessList(sentence))
+                     : std::make_exception_ptr(std::runtime_error(sentence));
+}
+
 void Pipeline::finish(std::exception_ptr error) {
   if (error_) return;
   error_ = std::move(error);
@@ -114,13 +127,13 @@ void Pipeline::finish(std::exception_ptr error) {
 /// Why nothing can be had for `position`, and nothing in its place.
 std::string Pipeline::spent_sentence(uint64_t position) const {
   if (const Stratum* spent = chooser_.spent_stratum(position))
-    return fmt::format("every entry of {} has failed, last with {}; check the list and the network", spent->name,
-                       last_failure_);
+    return fmt::format("every entry of {} has failed, last with {}; check the list and the network",
+                       printable(spent->name), last_failure_);
   return fmt::format(
       "hardly any entry of {} can be had: all that were tried for position {} have failed, last with {}; check the "
       "list "
       "and the network",
-      chooser_.stratum_of(position).name, position, last_failure_);
+      printable(chooser_.stratum_of(position).name), position, last_failure_);
 }
 
 std::string Pipeline::failure_sentence(uint64_t position) const {

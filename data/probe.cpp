@@ -89,7 +89,7 @@ void ProbeReport::add(const std::string& host, const Answer& answer) {
   ++its.alive;
   its.latencies.add(answer.told.seconds);
   const std::string& type = answer.told.type;
-  const bool is_local = host == "(local files)";
+  const bool is_local = answer.told.stored || host == "(local files)";
   if (!is_local && !type.starts_with("image/"))
     ++types[type.empty() ? "(none)" : types.contains(type) || types.size() < kMostTypes ? type : "(others)"];
   if (answer.told.bytes < 0) {
@@ -126,17 +126,24 @@ ProbeReport probe(const Config& config, const StreamPlan& plan, uint64_t sample,
   report.most_bytes = config.data.max_image_size;
   Order order = plan.order;
   order.mode = OrderMode::kFull;
-  const auto url_of = [&](uint64_t number) { return plan.manifest->entry(plan.rows.at(slot_at(order, number))).url; };
+  const auto row_of = [&](uint64_t number) { return plan.rows.at(slot_at(order, number)); };
+  const auto url_of = [&](uint64_t number) { return plan.manifest->entry(row_of(number)).url; };
+  std::vector<bool> is_alive(report.planned);
   const Patience patience{
       .seed = config.data_seed(), .deadline = std::min(kPatience, config.data.sample_deadline), .at_once = kAtOnce};
   ask_all(
       source, report.planned, patience,
-      [&](uint64_t number) { return Request{.ticket = number, .url = url_of(number), .item = {}}; },
+      [&](uint64_t number) { return Request{.ticket = number, .url = url_of(number), .item = {row_of(number)}}; },
       [&](const Outcome& outcome) {
-        report.add(host_of(url_of(outcome.answer.ticket)), outcome.answer);
+        is_alive[outcome.answer.ticket] = !std::holds_alternative<Failure>(outcome.answer.body);
+        const bool is_stored = outcome.answer.told.stored;
+        report.add(is_stored ? "(stores)" : host_of(url_of(outcome.answer.ticket)), outcome.answer);
         if (told) told(report);
       },
       stop);
+  for (uint64_t number = 0; number < is_alive.size() && report.alive_rows.size() < Lookalikes::kMostPictures; ++number)
+    if (is_alive[number]) report.alive_rows.push_back(row_of(number));
+  std::sort(report.alive_rows.begin(), report.alive_rows.end());
   return report;
 }
 

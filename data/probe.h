@@ -7,9 +7,11 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "configs/config.h"
 #include "data/fault_counts.h"
+#include "data/lookalikes.h"
 #include "data/manifest.h"
 #include "data/source.h"
 #include "data/stream.h"
@@ -62,8 +64,10 @@ struct ProbeReport {
   FaultCounts failures{};                 ///< kTooLargeByHead: over most_bytes
   std::map<std::string, uint64_t> types;  ///< of the alive ones that do not say to be images
   std::map<std::string, HostReport> hosts;
-  uint64_t compared = 0;          ///< rows looked through for repeats, from the first on
-  Repeats same_url, same_sha256;  ///< among them
+  uint64_t compared = 0;                 ///< rows looked through for repeats, from the first on
+  Repeats same_url, same_sha256;         ///< among them
+  std::vector<uint64_t> alive_rows;      ///< of the sample's first Lookalikes::kMostPictures alive ones, rising
+  std::optional<Lookalikes> lookalikes;  ///< among them; nothing: not looked for
 
   /// Counts one answer.
   void add(const std::string& host, const Answer& answer);

@@ -5,6 +5,7 @@
 
 #include "configs/console.h"
 #include "data/command.h"
+#include "data/open_source.h"
 #include "data/probe.h"
 
 // atelier-data probe LIST
@@ -24,8 +25,6 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 }  // namespace
 
 int run_probe(const Invocation& invocation, const Config& config) {
-  if (const auto store = store_in(config.data.list))
-    throw std::invalid_argument(fmt::format("{} is a store, whose images are here already; probe takes lists", *store));
   const uint64_t sample = number_flag(invocation, "sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
   const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
@@ -37,9 +36,18 @@ int run_probe(const Invocation& invocation, const Config& config) {
     console.progress(
         progress_line(now, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count()));
   };
-  ProbeReport report = probe(config, plan, sample, probing_source(config.data), told, invocation.stop);
+  ProbeReport report = probe(config, plan, sample, with_stores(config.data, manifest, probing_source(config.data)),
+                             told, invocation.stop);
   if (!invocation.stop.stop_requested())
     find_repeats(*manifest, report, show_share(console, "looking for repeats", invocation.stop));
+  if (!invocation.stop.stop_requested() && invocation.flag("similar"))
+    report.lookalikes = find_lookalikes(
+        config, *manifest, report.alive_rows, open_source(config.data, manifest, warn_of_cache),
+        [&](uint64_t come, uint64_t all) {
+          if (console.progress_due())
+            console.progress(fmt::format("{} of {} pictures fetched to compare them", grouped(come), grouped(all)));
+        },
+        show_share(console, "comparing", invocation.stop), invocation.stop);
   console.clear();
   write_result(invocation.flag("json") ? probe_json(report) + '\n' : probe_text(report));
   return invocation.stop.stop_requested() ? kInterrupted : kGood;

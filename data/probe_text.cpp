@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "data/printable.h"
 #include "data/probe.h"
 
 // A probe's report in words.
@@ -100,12 +101,12 @@ std::string hosts_text(const ProbeReport& report) {
   const auto worst = worst_hosts(report);
   if (!worst.empty()) text += fmt::format("hosts      those that failed most, of {}\n", grouped(report.hosts.size()));
   for (const auto& [name, host] : worst)
-    text += fmt::format("  {:<40} {:>9} asked {:>9} failed: {}\n", name, grouped(host->asked), grouped(failed(*host)),
-                        faults_text(host->failures));
+    text += fmt::format("  {:<40} {:>9} asked {:>9} failed: {}\n", printable(name), grouped(host->asked),
+                        grouped(failed(*host)), faults_text(host->failures));
   const auto slowest = slowest_hosts(report);
   if (!slowest.empty()) text += "slowest    seconds for half, for 95 % and for all of the good answers\n";
   for (const auto& [name, host] : slowest)
-    text += fmt::format("  {:<40} {:>9.3f} {:>9.3f} {:>9.3f}\n", name, host->latencies.quantile(0.5),
+    text += fmt::format("  {:<40} {:>9.3f} {:>9.3f} {:>9.3f}\n", printable(name), host->latencies.quantile(0.5),
                         host->latencies.quantile(0.95), host->latencies.quantile(1));
   return text;
 }
@@ -161,10 +162,11 @@ std::string probe_text(const ProbeReport& report) {
   if (!types.empty()) {
     text += "types      alive, but no image by what they say:";
     for (const auto& [type, count] : types)
-      text += fmt::format(" {} {}{}", type, grouped(count), &type == &types.back().first ? "" : ",");
+      text += fmt::format(" {} {}{}", printable(type), grouped(count), &type == &types.back().first ? "" : ",");
     text += '\n';
   }
-  return text + sizes_text(report) + hosts_text(report) + repeats_text(report);
+  text += sizes_text(report) + hosts_text(report) + repeats_text(report);
+  return report.lookalikes ? text + lookalikes_text(*report.lookalikes) : text;
 }
 
 std::string probe_json(const ProbeReport& report) {
@@ -174,23 +176,23 @@ std::string probe_json(const ProbeReport& report) {
   for (const auto& [type, count] : other_types(report)) types[type] = count;
   nlohmann::ordered_json sizes = nlohmann::ordered_json::object();
   for (size_t i = 0; i < report.sizes.size(); ++i) sizes[kSizeNames[i]] = report.sizes[i];
-  const nlohmann::ordered_json json = {
-      {"rows", report.rows},
-      {"asked", report.asked},
-      {"alive", report.alive},
-      {"alive_share", {{"low", alive.low}, {"high", alive.high}}},
-      {"failures", faults_json(report.failures)},
-      {"by_get", report.by_get},
-      {"without_length", report.without_length},
-      {"bytes", {{"estimate", volume.bytes}, {"low", volume.low}, {"high", volume.high}}},
-      {"sizes", sizes},
-      {"other_types", types},
-      {"hosts", report.hosts.size()},
-      {"worst_hosts", json_of(worst_hosts(report))},
-      {"slowest_hosts", json_of(slowest_hosts(report))},
-      {"compared", report.compared},
-      {"same_url", json_of(report.same_url)},
-      {"same_sha256", json_of(report.same_sha256)}};
+  nlohmann::ordered_json json = {{"rows", report.rows},
+                                 {"asked", report.asked},
+                                 {"alive", report.alive},
+                                 {"alive_share", {{"low", alive.low}, {"high", alive.high}}},
+                                 {"failures", faults_json(report.failures)},
+                                 {"by_get", report.by_get},
+                                 {"without_length", report.without_length},
+                                 {"bytes", {{"estimate", volume.bytes}, {"low", volume.low}, {"high", volume.high}}},
+                                 {"sizes", sizes},
+                                 {"other_types", types},
+                                 {"hosts", report.hosts.size()},
+                                 {"worst_hosts", json_of(worst_hosts(report))},
+                                 {"slowest_hosts", json_of(slowest_hosts(report))},
+                                 {"compared", report.compared},
+                                 {"same_url", json_of(report.same_url)},
+                                 {"same_sha256", json_of(report.same_sha256)}};
+  if (report.lookalikes) json["similar"] = lookalikes_json(*report.lookalikes);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -8,6 +8,7 @@
 #include "data/fault_counts.h"
 #include "data/ledger_retry.h"
 #include "data/open_source.h"
+#include "data/store.h"
 
 // atelier-data retry LEDGER [LIST]
 
@@ -34,9 +35,9 @@ int run_retry(const Invocation& invocation, const Config& config) {
   const auto out = file_flag(invocation, "out", config.data);
   if (out) check_out(*out);
   const Verdicts ledger = read_ledger(invocation.positional.at(1));
-  if (const auto store = store_in(config.data.list))
+  if (Store::is_store(config.data.list))
     throw std::invalid_argument(
-        fmt::format("{} is a store; retry asks the network, so name the list that was packed", *store));
+        fmt::format("{} is a store; retry asks the network, so name the list that was packed", config.data.list));
   if (config.data.list.empty() && !config.data.cache.empty())
     throw std::invalid_argument("a cache belongs to a list; name it: atelier-data retry LEDGER LIST --cache DIR");
   const auto manifest = config.data.list.empty() ? nullptr : open_list(config.data, invocation.stop);

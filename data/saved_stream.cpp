@@ -17,7 +17,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr uint64_t kMostBlock = 65'536;  // the most that train.batch_size takes
 constexpr const char* kList = "list";
 constexpr const char* kRows = "rows";
@@ -29,8 +29,7 @@ json identity_of(const Config& config, const StreamPlan& plan, uint64_t position
                    {kRows, plan.order.entries},
                    {"seed", plan.order.seed},
                    {"stream_version", kStreamVersion}};
-  for (const char* key : {"data.where", "data.shuffle", "data.balance", "data.held_out", "data.shapes"})
-    identity[key] = setting_text(config, key);
+  for (const char* key : kIdentitySettings) identity[key] = setting_text(config, key);
   identity["augmented"] = plan.augment;  // held-out rows are not
   identity["packing"] = image_packing(config.data);
   for (const Weighting& weighting : plan.weightings)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "configs/config.h"
@@ -7,10 +8,15 @@
 
 namespace atelier {
 
+/// Settings that decide which sample stands at a position, and what is cut out of its picture: a stream that goes on
+/// must have them as they were.
+inline constexpr std::array kIdentitySettings = {"data.where",  "data.shuffle", "data.balance", "data.held_out",
+                                                 "data.shapes", "data.fit",     "data.resample"};
+
 /// Where a stream stands, as a line of JSON for a program to keep with a checkpoint of its own: Stream::state(), and
 /// all that decides which row stands at a position (the list's hash, the seed, how it is shuffled, balanced, split and
-/// mixed). It holds no settings of pictures or batches: those may change when a run goes on. docs/python.md has the
-/// fields.
+/// mixed), and how its pictures are cut (kIdentitySettings). Their size, their augmentation and the batches may change
+/// when a run goes on. docs/python.md has the fields.
 ///   plan  the stream's own
 std::string save_stream(const Config& config, const StreamPlan& plan, const StreamState& state);
 

@@ -76,6 +76,7 @@ class File {
     check(H5Tset_size(type.id, H5T_VARIABLE));
     check(H5Tset_cset(type.id, H5T_CSET_UTF8));
     std::vector<const char*> pointers;
+    pointers.reserve(texts.size());
     for (const std::string& text : texts) pointers.push_back(text.c_str());
     write(name, type.id, pointers.size(), pointers.data());
   }

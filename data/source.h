@@ -39,6 +39,7 @@ struct Told {
   std::string type = {};  ///< Content-Type in lower case, without its parameters
   double seconds = 0;     ///< that the answer took
   bool by_get = false;    ///< HEAD did not do
+  bool stored = false;    ///< it was in a store, whatever its url
 };
 
 /// The answer: the whole body, why there is none, or what ended the source itself: then no answer follows, and the

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <variant>
 
+#include "data/printable.h"
 #include "data/url.h"
 
 namespace atelier {
@@ -37,7 +38,7 @@ std::string what_it_waits_for(const OldestSample& oldest) {
 std::string stall_sentence(const Standing& standing, bool at_work, double limit) {
   std::string who = "no sample was begun";
   if (const auto& oldest = standing.oldest)
-    who = fmt::format("position {} (row {}, {}) waits {}", oldest->position, oldest->row, oldest->url,
+    who = fmt::format("position {} (row {}, {}) waits {}", oldest->position, oldest->row, printable(oldest->url),
                       what_it_waits_for(*oldest));
   return fmt::format(
       "nothing has moved for {:g} s (data.stall_limit): {}; {} transfers and {} images in decode are under way{}; a "

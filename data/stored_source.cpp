@@ -75,6 +75,9 @@ class StoredSource::Work {
     }
     Answer stored{.ticket = request.ticket, .body = Failure{Fault::kMissingFile, "not in the store", false, 0}};
     if (found && !failure) ++stored_;
+    if (const auto* body = found ? std::get_if<std::vector<std::byte>>(&*found) : nullptr)
+      stored.told.bytes = static_cast<int64_t>(body->size());
+    stored.told.stored = found.has_value();
     if (found) std::visit([&](auto&& body) { stored.body = std::move(body); }, std::move(*found));
     stored.is_original = is_original_;
     answer(std::move(stored));

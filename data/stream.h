@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -59,6 +60,12 @@ struct StreamReport {
   Limit limit;
 };
 
+/// Ends a stream that nothing but another list or other settings can help: every image that was tried is at an address
+/// that is refused, or at a url or path that names nothing.
+struct HopelessList : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.
 ///
 /// The batches are a pure function of (settings, list, verdicts): the same for any number of threads or connections and
@@ -85,9 +92,9 @@ class Stream {
   /// std::logic_error. A batch never mixes rows of two calls' positions: it holds positions [p + share.begin, p +
   /// share.end) of global batch p .. p + batch - 1. Throws std::runtime_error, one sentence, when more than
   /// data.max_failure_rate of the last 10,000 positions failed (judged from 100 positions on), when nothing was
-  /// reachable for data.outage_limit, when every entry of the list has a verdict, or when nothing at all has moved for
-  /// data.stall_limit of waiting here: then something hangs. `stop` ends the wait within 100 ms, and so does the end of
-  /// `patience`: then the batch is empty (size 0).
+  /// reachable for data.outage_limit, when every entry of the list has a verdict (in the first and the last case
+  /// perhaps HopelessList), or when nothing at all has moved for data.stall_limit of waiting here: then something
+  /// hangs. `stop` ends the wait within 100 ms, and so does the end of `patience`: then the batch is empty (size 0).
   Batch next(const std::stop_token& stop = {}, std::chrono::milliseconds patience = std::chrono::hours(24 * 365));
 
   /// What it is made of: labels are plan().manifest->labels(), a pass is plan().order.entries positions.

@@ -66,7 +66,12 @@ Verdicts Verdicts::from_jsonl(std::string_view text) {
     if (line.empty()) continue;
     try {
       verdicts.add(read_verdict(line));
-    } catch (const std::exception& error) {
+    } catch (const nlohmann::json::exception&) {
+      throw std::invalid_argument(
+          fmt::format("line {} of the ledger is no verdict: it is not valid JSON, or an object "
+                      "without entry, position, url, fault, detail or attempts",
+                      number));
+    } catch (const std::invalid_argument& error) {
       throw std::invalid_argument(fmt::format("line {} of the ledger is no verdict: {}", number, error.what()));
     }
   }

@@ -19,7 +19,8 @@ constexpr size_t kSteps = 24;  // of a shaking hand while the shutter is open
 struct Plane {
   Size size;
   std::vector<float> values;
-  Plane(Size edges) : size(edges), values(static_cast<size_t>(edges.width) * static_cast<size_t>(edges.height)) {}
+  explicit Plane(Size edges)
+      : size(edges), values(static_cast<size_t>(edges.width) * static_cast<size_t>(edges.height)) {}
   float* row(int y) { return values.data() + static_cast<ptrdiff_t>(y) * size.width; }
   const float* row(int y) const { return values.data() + static_cast<ptrdiff_t>(y) * size.width; }
 };

@@ -230,7 +230,7 @@ class PlaneReader {
   /// Room for `kept` rows of a plane.
   void reserve(size_t index, const Layer& layer, int kept) {
     const int blocks = (jpeg_.width() + columns_a_reading() - 1) / columns_a_reading();
-    const auto stride = static_cast<size_t>(blocks * columns_of(jpeg_->comp_info[index]));
+    const auto stride = static_cast<size_t>(blocks) * static_cast<size_t>(columns_of(jpeg_->comp_info[index]));
     memory_[index].resize(stride * static_cast<size_t>(kept));
     rows_[index] = {.samples = memory_[index].data(), .stride = stride, .kept = kept, .left = left_ / layer.coarse_x};
   }

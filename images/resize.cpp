@@ -120,7 +120,7 @@ void Resizer::advance(std::span<const Rows> rows, std::span<const int> available
 }
 
 void Resizer::blend_row(Part& part, const Rows& rows) {
-  const auto offset = static_cast<size_t>((part.first - rows.left) * part.channels);
+  const auto offset = static_cast<size_t>(part.first - rows.left) * static_cast<size_t>(part.channels);
   int row = part.vertical.first[static_cast<size_t>(next_)];
   for (const uint8_t*& source : part.sources)
     source = rows.samples + static_cast<size_t>(row++ % rows.kept) * rows.stride + offset;

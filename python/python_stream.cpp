@@ -26,13 +26,14 @@ void claim_process() {
   if (process != getpid()) throw std::runtime_error(kOneProcess);
 }
 
-StreamPlan plan_share(const Config& config, bool held_out, uint64_t rank, uint64_t world) {
+StreamPlan plan_share(const Config& config, bool held_out, uint64_t rank, uint64_t world, Warnings& warnings) {
   const pybind11::gil_scoped_release without_gil;
   const auto progress = [](double) {
     const pybind11::gil_scoped_acquire gil;
     raise_what_signals_say();
   };
-  StreamPlan plan = plan_stream(config, open_list(config.data, progress), held_out);
+  const auto warn = [&](const std::string& sentence) { warnings.add(sentence); };
+  StreamPlan plan = plan_stream(config, open_list(config.data, progress, warn), held_out);
   plan.rank = rank;
   plan.world = world;
   check_share(plan);
@@ -42,7 +43,9 @@ StreamPlan plan_share(const Config& config, bool held_out, uint64_t rank, uint64
 }  // namespace
 
 PythonStream::PythonStream(const Config& config, bool held_out, uint64_t rank, uint64_t world)
-    : config_(config), plan_(plan_share(config, held_out, rank, world)) {}
+    : config_(config), plan_(plan_share(config, held_out, rank, world, *warnings_)) {
+  warn();
+}
 
 PythonStream::~PythonStream() {
   if (owner_ != getpid()) {
@@ -67,7 +70,10 @@ Batch PythonStream::wait_for_batch() {
   return alone([&] {
     if (!stream_) {
       claim_process();
-      stream_ = std::make_unique<Stream>(config_, plan_);
+      const auto failed = [warnings = warnings_](const std::string& sentence) {
+        warnings->add("the cache is no longer filled: " + sentence);
+      };
+      stream_ = std::make_unique<Stream>(config_, plan_, open_source(config_.data, plan_.manifest, failed));
       begin_ = std::chrono::steady_clock::now();
       owner_ = getpid();
     }
@@ -75,9 +81,16 @@ Batch PythonStream::wait_for_batch() {
   });
 }
 
+/// Where warnings are errors, the batch at hand is lost.
+void PythonStream::warn() const {
+  for (const std::string& sentence : warnings_->take())
+    if (PyErr_WarnEx(PyExc_UserWarning, sentence.c_str(), 1) != 0) throw pybind11::error_already_set();
+}
+
 PythonBatch PythonStream::next() {
   while (true) {
     Batch batch = wait_for_batch();
+    warn();
     if (batch.size > 0) return to_python(std::move(batch));
     raise_what_signals_say();
   }
@@ -94,6 +107,15 @@ void PythonStream::resume(const std::string& saved) {
     owner_ = 0;
     plan_ = std::move(plan);
   });
+  warn();
+}
+
+std::vector<std::string> PythonStream::labels() const {
+  return alone([&] { return plan_.manifest->labels(); });
+}
+
+uint64_t PythonStream::rows() const {
+  return alone([&] { return plan_.order.entries; });
 }
 
 std::string PythonStream::report() const {

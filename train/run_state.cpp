@@ -10,6 +10,7 @@
 #include "configs/settings.h"
 #include "data/mix.h"
 #include "data/open_source.h"
+#include "data/saved_stream.h"
 #include "models/checkpoint.h"
 
 namespace atelier {
@@ -19,10 +20,6 @@ using nlohmann::json;
 
 constexpr const char* kList = "the list's SHA-256";
 constexpr const char* kWeights = "the mix's weights";
-
-/// Settings that decide which sample stands at a position, and how it is cut; the model's own are in its spec.
-constexpr std::array kOrderSettings = {"data.where",  "data.shuffle", "data.balance", "data.held_out",
-                                       "data.shapes", "data.fit",     "data.resample"};
 
 /// Settings that may differ without a word: they move no number, or another line says so already.
 constexpr std::array kQuietSettings = {
@@ -60,6 +57,11 @@ json past_of(json identity, uint64_t position) {
 void refuse_another_identity(const json& before, const json& now, const std::string& run_dir) {
   std::vector<std::string> differences;
   for (const auto& [name, value] : now.items()) {
+    if (!before.contains(name) && name != kWeights)
+      throw std::invalid_argument(fmt::format(
+          "The run in {} was saved by an older version of Atelier, which did not keep {}; go on with that version, or "
+          "start a new run with another train.run_dir.",
+          run_dir, name));
     const json was = before.value(name, json());
     if (was != value) differences.push_back(fmt::format("{} was {} and is {} now", name, shown(was), shown(value)));
   }
@@ -124,7 +126,7 @@ json identity_of(const Config& config, const Manifest& manifest) {
                    {"data.seed", config.data_seed()},
                    {"the stream's version", kStreamVersion},
                    {kList, manifest.sha256()}};
-  for (const char* key : kOrderSettings) identity[key] = setting_text(config, key);
+  for (const char* key : kIdentitySettings) identity[key] = setting_text(config, key);
   identity["the packing of its images"] = image_packing(config.data);
   if (is_mix(config.data.list))
     for (const Weighting& change : read_mix(config.data.list).weightings)
@@ -192,6 +194,11 @@ RunState run_state_from_json(const json& json) try {
           .scalers = json.at("scalers"),
           .skipped = json.at("skipped"),
           .skips_in_a_row = json.at("skips_in_a_row")};
+} catch (const nlohmann::json::out_of_range& error) {
+  throw std::invalid_argument(fmt::format(
+      "The run's state.json is of an older version of Atelier and lacks what this one needs ({}); go on with "
+      "that version, or start a new run with another train.run_dir.",
+      error.what()));
 } catch (const nlohmann::json::exception& error) {
   throw std::invalid_argument(std::string("The run's state.json cannot be read: ") + error.what() + ".");
 }

@@ -66,6 +66,12 @@ TEST_F(SavedStream, RefusesWhatWouldDrawOtherwise) {
   config_.data.held_out = 0;
   config_.data.shuffle = Shuffle::kNone;
   EXPECT_THAT(complaint(saved), HasSubstr("data.shuffle"));
+  config_.data.shuffle = Shuffle::kFull;
+  config_.data.fit = Fit::kPad;
+  EXPECT_THAT(complaint(saved), HasSubstr("data.fit \"crop\", not \"pad\""));
+  config_.data.fit = Fit::kCrop;
+  config_.data.resample = Resample::kLanczos;
+  EXPECT_THAT(complaint(saved), HasSubstr("data.resample"));
 }
 
 TEST_F(SavedStream, GoesOnWithAnotherListOnlyWhenTold) {
@@ -82,14 +88,14 @@ TEST_F(SavedStream, GoesOnWithAnotherListOnlyWhenTold) {
 
 TEST_F(SavedStream, RefusesTextThatNobodySaved) {
   const json good = json::parse(saved_after(2));
-  for (const std::string text : {"", "{", "[]", "null", "{}", "{\"version\":1}"})
+  for (const std::string text : {"", "{", "[]", "null", "{}", "{\"version\":2}"})
     EXPECT_THAT(complaint(text), HasSubstr("saved state")) << text;
   const auto with = [&](const std::string& key, const json& value) {
     json bad = good;
     bad[key] = value;
     return complaint(bad.dump());
   };
-  EXPECT_THAT(with("version", 2), HasSubstr("version 2"));
+  EXPECT_THAT(with("version", 3), HasSubstr("version 3"));
   EXPECT_THAT(with("position", -1), HasSubstr("position cannot be -1"));
   EXPECT_THAT(with("position", 1e300), HasSubstr("position cannot be"));
   EXPECT_THAT(with("window", 0), HasSubstr("window cannot be 0"));

@@ -9,11 +9,13 @@ import itertools
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import textwrap
 import threading
@@ -269,6 +271,25 @@ class Loops(Case):
             print("both")""", self.list)
         out, errors = child.communicate()
         self.assertEqual((out, errors), ("both\n", ""))
+
+
+class Warned(Case):
+    def test_of_what_a_tar_has_in_vain(self):
+        with tarfile.open(self.folder / "a.tar", "w") as tar:
+            tar.add(self.folder / "0.png", "0.png")
+            tar.add(self.folder / "1.png", "1.png")
+            tar.add(self.folder / "list.jsonl", "2.txt")  # a caption without an image
+        with self.assertWarnsRegex(UserWarning, "a.tar"):
+            atelier.Stream(self.folder / "a.tar", settings={"data.allow_private": True})
+
+    def test_of_a_cache_that_cannot_be_written(self):
+        cache = self.folder / "cache"
+        stream = self.stream(settings={"data.cache": cache})
+        take(stream, 1)
+        shutil.rmtree(cache)
+        cache.write_text("in its place")
+        with self.assertWarnsRegex(UserWarning, "the cache is no longer filled"):
+            stream.load_state_dict(stream.state_dict())  # seals what has come
 
 
 class Errors(Case):

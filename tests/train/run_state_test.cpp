@@ -185,6 +185,20 @@ TEST_F(Resuming, NamesWhatIsNoLongerTheSameBitForBit) {
   EXPECT_EQ(choices.arithmetic, arithmetic_name());
 }
 
+TEST_F(Resuming, SaysThatACheckpointIsOfAnOlderVersion) {
+  saved_.identity.erase("data.fit");
+  EXPECT_THAT(refusal(), HasSubstr("saved by an older version of Atelier, which did not keep data.fit"));
+  auto old = to_json(saved_);
+  old.erase("skips_in_a_row");
+  try {
+    run_state_from_json(old);
+    FAIL();
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("older version of Atelier and lacks what this one needs"));
+    EXPECT_THAT(error.what(), HasSubstr("skips_in_a_row"));
+  }
+}
+
 TEST_F(Resuming, RefusesAStateThatCannotBeRead) {
   const auto good = to_json(saved_);
   for (const char* key : {"identity", "choices", "settings", "scalers", "skipped", "segments", "position"}) {
