@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Photographs the 3D models of Debian's package sweethome3d-furniture: some 13,000 pictures with outlines and depth.
+"""Photographs the 3D models of Debian's package sweethome3d-furniture: over 12,000 pictures with outlines and depth.
 
     scripts/furniture_views.py --out runs/views
     atelier-data stream runs/views/outline.jsonl --data.condition file
@@ -266,7 +266,7 @@ def main():
         studio = load_studio()
         wrong = outcome(*in_a_process(studio.check))
         if wrong:
-            stop(f"there is no off-screen OpenGL here; install it: apt-get install libegl1 libegl-mesa0 ({wrong})")
+            stop(f"there is no off-screen OpenGL here; install it: apt-get install libegl1 libgl1-mesa-dri ({wrong})")
         failed = photograph_all(studio, options.out, options.side, missing, options.jobs)
 
     base = options.base_url.rstrip("/") + "/" if options.base_url else ""
