@@ -80,6 +80,23 @@ def read_catalogue(archive):
     return catalogue, pieces
 
 
+def described(catalogue, piece):
+    """What a list says of any picture of this piece."""
+    name, category = piece["name"], piece.get("category", "")
+    return {
+        "label": label_of(name, category),
+        "caption": f"{name}, {category}".lower(),
+        "group": piece["id"],
+        "creator": piece.get("creator", catalogue["name"]),
+        "licence": licence_of(catalogue["license"]),
+    }
+
+
+def stem_of(path, number, member):
+    """The name of a piece's files: its catalogue, its number there, the name of its icon or model."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{path.stem}-{number:03d}-{Path(member).stem}")
+
+
 def read_pieces(source):
     """(row without url, file name, PNG bytes) of every piece, in a fixed order."""
     for path in sorted(source.glob("*.sh3f")):
@@ -91,16 +108,8 @@ def read_pieces(source):
                 if member.file_size > LARGEST_ICON:
                     sys.exit(f"furniture.py: {path.name} holds an icon of {member.file_size} bytes: {member.filename}")
                 icon = archive.read(member)
-                name, category = piece["name"], piece.get("category", "")
-                row = {
-                    "label": label_of(name, category),
-                    "caption": f"{name}, {category}".lower(),
-                    "group": piece["id"],
-                    "creator": piece.get("creator", catalogue["name"]),
-                    "licence": licence_of(catalogue["license"]),
-                    "sha256": hashlib.sha256(icon).hexdigest(),
-                }
-                yield row, re.sub(r"[^A-Za-z0-9_-]", "-", f"{path.stem}-{number:03d}-{Path(member.filename).stem}") + ".png", icon
+                row = {**described(catalogue, piece), "sha256": hashlib.sha256(icon).hexdigest()}
+                yield row, stem_of(path, number, member.filename) + ".png", icon
 
 
 def publish(path, data):

@@ -16,12 +16,12 @@ if [[ ! $PRESET =~ ^(asan|tsan)$ && -e $TORCH_LIB/libtorch_python.so ]]; then
   cmake --build --preset "$PRESET"
 fi
 
-# Tests read TensorBoard events with TensorBoard itself and stores with h5py, and write parquet files with pyarrow, from a
-# virtual environment inside the checkout.
-if ! .venv/bin/python -c 'import h5py, pyarrow, tensorboard' 2>/dev/null; then
-  echo "Installing h5py, pyarrow and tensorboard into .venv (once)" >&2
+# Tests read TensorBoard events with TensorBoard itself and stores with h5py, write parquet files with pyarrow and render with
+# vtk, from a virtual environment inside the checkout.
+if ! .venv/bin/python -c 'import h5py, PIL, pyarrow, tensorboard, vtkmodules' 2>/dev/null; then
+  echo "Installing h5py, pillow, pyarrow, tensorboard and vtk into .venv (once)" >&2
   [[ -x .venv/bin/python ]] || python3 -m venv .venv
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check h5py==3.16.0 pyarrow==26.0.1 tensorboard==2.21.0 >&2
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check h5py==3.16.0 pillow==13.0.0 pyarrow==26.0.1 tensorboard==2.21.0 vtk==9.7.2 >&2
 fi
 export TEST_PYTHON=$PWD/.venv/bin/python
 
