@@ -22,11 +22,11 @@ void hang_for_good() {
 }  // namespace
 
 /// Stands in front of libpng's function, which the decoder calls once an image: one of them never returns.
-extern "C" void png_set_read_fn(png_structrp png, png_voidp io, png_rw_ptr read) {
+extern "C" void png_read_image(png_structrp png, png_bytepp rows) {
   if (decodes_until_one_hangs >= 0 && decodes_until_one_hangs-- == 0) hang_for_good();
-  using Function = void (*)(png_structrp, png_voidp, png_rw_ptr);
-  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "png_set_read_fn"));
-  real(png, io, read);
+  using Function = void (*)(png_structrp, png_bytepp);
+  static const auto real = reinterpret_cast<Function>(::dlsym(RTLD_NEXT, "png_read_image"));
+  real(png, rows);
 }
 
 namespace atelier::test {
