@@ -67,34 +67,48 @@ Reading to_stored(const avifImage& image, int orientation) {
   return stored;
 }
 
-Reading read(std::span<const std::byte> bytes, int64_t max_pixels) {
-  const Decoder decoder(avifDecoderCreate());
+DecodeFailure failure_of(const avifDecoder& decoder, avifResult result) {
+  const char* const more = decoder.diag.error;
+  return damaged("AVIF", *more != '\0' ? more : avifResultToString(result));
+}
+
+avifResult parse(avifDecoder* decoder, std::span<const std::byte> bytes) {
+  const avifResult set = avifDecoderSetIOMemory(decoder, as_uint8(bytes), bytes.size());
+  return set == AVIF_RESULT_OK ? avifDecoderParse(decoder) : set;
+}
+
+std::optional<DecodeFailure> judge(const avifImage& image, int64_t max_pixels) {
+  return judge_size("AVIF", image.width, image.height, max_pixels);
+}
+
+Decoder make_decoder() {
+  Decoder decoder(avifDecoderCreate());
   if (!decoder) throw std::bad_alloc();
   decoder->maxThreads = 1;
   decoder->ignoreExif = decoder->ignoreXMP = AVIF_TRUE;
   decoder->imageDimensionLimit = 0;                                                 // judge_size() is the limit
   decoder->strictFlags = AVIF_STRICT_CLAP_VALID | AVIF_STRICT_ALPHA_ISPE_REQUIRED;  // many files have no pixi
-  const auto failed = [&](avifResult result) {
-    const char* const more = decoder->diag.error;
-    return damaged("AVIF", *more != '\0' ? more : avifResultToString(result));
-  };
-  const auto parse = [&] {
-    const avifResult set = avifDecoderSetIOMemory(decoder.get(), as_uint8(bytes), bytes.size());
-    return set == AVIF_RESULT_OK ? avifDecoderParse(decoder.get()) : set;
-  };
-  if (const avifResult result = parse(); result != AVIF_RESULT_OK) return failed(result);
+  return decoder;
+}
+
+/// Reads what the file says of the picture; does not come to what AV1's decoder reads.
+std::optional<DecodeFailure> open(avifDecoder* decoder, std::span<const std::byte> bytes, int64_t max_pixels) {
+  if (const avifResult result = parse(decoder, bytes); result != AVIF_RESULT_OK) return failure_of(*decoder, result);
   if (has_grid({reinterpret_cast<const char*>(bytes.data()), bytes.size()}))
     return DecodeFailure{DecodeFault::kNotAnImage, "an AVIF made of several pictures (a grid), which is not read"};
   if (decoder->imageCount != 1) return DecodeFailure{DecodeFault::kNotAnImage, "an animated AVIF"};
-  const auto judge = [&] { return judge_size("AVIF", decoder->image->width, decoder->image->height, max_pixels); };
-  if (auto failure = judge()) return *std::move(failure);
+  return judge(*decoder->image, max_pixels);
+}
 
+Reading read(std::span<const std::byte> bytes, int64_t max_pixels) {
+  const Decoder decoder = make_decoder();
+  if (auto failure = open(decoder.get(), bytes, max_pixels)) return *std::move(failure);
   // Once more, for what the pictures inside say of themselves to be held to the same limit.
   decoder->imageSizeLimit = static_cast<uint32_t>(std::min<int64_t>(max_pixels, decoder->imageSizeLimit));
-  avifResult result = parse();
+  avifResult result = parse(decoder.get(), bytes);
   if (result == AVIF_RESULT_OK) result = avifDecoderNextImage(decoder.get());
-  if (result != AVIF_RESULT_OK) return failed(result);
-  if (auto failure = judge()) return *std::move(failure);
+  if (result != AVIF_RESULT_OK) return failure_of(*decoder, result);
+  if (auto failure = judge(*decoder->image, max_pixels)) return *std::move(failure);
   const View view = cut(*decoder->image, &decoder->diag);
   if (!view) return damaged("AVIF", "bad clean aperture");
   return to_stored(*view, orientation_of(*decoder->image));
@@ -112,6 +126,23 @@ Reading read_avif(std::span<const std::byte> bytes, int64_t max_pixels) {
   Reading reading;
   quietly([&] { reading = read(bytes, max_pixels); });
   return reading;
+}
+
+uint64_t avif_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels) {
+  const Decoder decoder = make_decoder();
+  if (open(decoder.get(), bytes, max_pixels)) return 0;
+  const avifImage& image = *decoder->image;
+  const uint64_t width = image.width, height = image.height;
+  const bool alpha = decoder->alphaPresent == AVIF_TRUE;
+  avifPixelFormatInfo format;
+  avifGetPixelFormatInfo(image.yuvFormat, &format);
+  const uint64_t columns = (width + format.chromaShiftX) >> format.chromaShiftX,
+                 rows = (height + format.chromaShiftY) >> format.chromaShiftY;
+  const uint64_t samples = width * height * (alpha ? 2 : 1) + (format.monochrome ? 0 : 2 * columns * rows);
+  // dav1d's planes twice, as the header does not tell whether film grain is added to a copy; its tables of blocks,
+  // under a byte a pixel for colour and for alpha; and ours.
+  const uint64_t planes = 2 * samples * (image.depth > 8 ? 2 : 1);
+  return planes + width * height * (alpha ? 2 + 4 : 1 + 3);
 }
 
 }  // namespace atelier

@@ -107,29 +107,47 @@ void read_row(const Fields& fields, const Layout& layout, size_t y, uint8_t* out
   }
 }
 
-}  // namespace
-
-Reading read_bmp(std::span<const std::byte> bytes, int64_t max_pixels) {
+/// The layout of a file that is as long as it has to be.
+std::variant<Layout, DecodeFailure> open(std::span<const std::byte> bytes, int64_t max_pixels) {
   const Fields fields(bytes);
   constexpr size_t kLength = 4;  // of the number that tells the second header's
   if (bytes.size() < kFileHeader + kLength || bytes.size() - kFileHeader < fields.u32(kFileHeader))
     return damaged("BMP", "unexpected end");
-  const auto read = read_layout(fields);
-  if (const auto* failure = std::get_if<DecodeFailure>(&read)) return *failure;
+  auto read = read_layout(fields);
+  if (std::holds_alternative<DecodeFailure>(read)) return read;
   const Layout& layout = std::get<Layout>(read);
   if (auto failure = judge_size("BMP", layout.width, layout.height, max_pixels)) return *std::move(failure);
-  const auto height = static_cast<size_t>(layout.height);
-  if (layout.pixels > bytes.size() || (bytes.size() - layout.pixels) / layout.stride < height)
+  if (layout.pixels > bytes.size() ||
+      (bytes.size() - layout.pixels) / layout.stride < static_cast<size_t>(layout.height))
     return damaged("BMP", "unexpected end");
+  return read;
+}
 
+/// Of a row of the picture in RGB or RGBA.
+size_t row_bytes(const Layout& layout) { return static_cast<size_t>(layout.width) * (layout.has_alpha ? 4 : 3); }
+
+}  // namespace
+
+Reading read_bmp(std::span<const std::byte> bytes, int64_t max_pixels) {
+  const auto opened = open(bytes, max_pixels);
+  if (const auto* failure = std::get_if<DecodeFailure>(&opened)) return *failure;
+  const Layout& layout = std::get<Layout>(opened);
+  const auto height = static_cast<size_t>(layout.height);
+  const Fields fields(bytes);
   Stored stored;
   stored.image.width = static_cast<int>(layout.width);
   stored.image.height = static_cast<int>(layout.height);
-  const size_t row = static_cast<size_t>(layout.width) * (layout.has_alpha ? 4 : 3);
+  const size_t row = row_bytes(layout);
   stored.image.rgb.resize(row * height);
   for (size_t y = 0; y < height; ++y) read_row(fields, layout, y, stored.image.rgb.data() + y * row);
   if (layout.has_alpha) composite_on_white(stored.image.rgb);
   return stored;
+}
+
+uint64_t bmp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels) {
+  const auto opened = open(bytes, max_pixels);
+  const auto* layout = std::get_if<Layout>(&opened);
+  return layout ? row_bytes(*layout) * static_cast<uint64_t>(layout->height) : 0;
 }
 
 }  // namespace atelier

@@ -109,6 +109,10 @@ uint64_t decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int
   if (is_jpeg(bytes)) return jpeg_decoding_bytes(bytes, frame, max_pixels);
   if (is_png(bytes)) return png_decoding_bytes(bytes, max_pixels);
   if (is_webp(bytes)) return webp_decoding_bytes(bytes, max_pixels);
+  if (is_avif(bytes)) return avif_decoding_bytes(bytes, max_pixels);
+  if (is_jxl(bytes)) return jxl_decoding_bytes(bytes, max_pixels);
+  if (is_tiff(bytes)) return tiff_decoding_bytes(bytes, max_pixels);
+  if (is_bmp(bytes)) return bmp_decoding_bytes(bytes, max_pixels);
   return 0;
 }
 

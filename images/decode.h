@@ -49,7 +49,8 @@ std::optional<DecodeFailure> decode_framed(std::span<const std::byte> bytes, con
 
 /// The bytes that decode_framed() will take at once besides `planes` and some rows of the picture, judged from the
 /// header before any pixel is allocated: none for a JPEG of one scan that is grey or YCbCr, its coefficients for one of
-/// several scans (a progressive one), the whole picture for all else. 0 for what it would refuse by the header.
+/// several scans (a progressive one), the whole picture for all else, and what the format's library keeps of it: for
+/// AVIF and JPEG XL the most that pictures with such a header take. 0 for what it would refuse by the header.
 ///   threads  any number at once; keeps nothing
 uint64_t decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels = kMaxPixels);
 

@@ -35,6 +35,9 @@ Reading read_jxl(std::span<const std::byte> bytes, int64_t max_pixels);
 Reading read_tiff(std::span<const std::byte> bytes, int64_t max_pixels);
 Reading read_bmp(std::span<const std::byte> bytes, int64_t max_pixels);
 
+/// Samples a pixel that are decoded, though all but colour and alpha are decoded in vain.
+inline constexpr uint32_t kMostSamples = 8;
+
 /// Whether AVIF is among the brands that a file says it is of.
 bool has_avif_brand(std::span<const std::byte> bytes);
 
@@ -42,6 +45,10 @@ bool has_avif_brand(std::span<const std::byte> bytes);
 uint64_t jpeg_decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels);
 uint64_t png_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
 uint64_t webp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+uint64_t avif_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+uint64_t jxl_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+uint64_t tiff_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
+uint64_t bmp_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels);
 
 /// The orientation in a JPEG file, or in an EXIF block with or without its "Exif\0\0"; 1 when there is none that holds.
 int orientation_of_jpeg(std::span<const std::byte> file);

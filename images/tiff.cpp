@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -11,8 +12,6 @@
 
 namespace atelier {
 namespace {
-
-constexpr uint16_t kMostSamples = 8;  ///< a pixel; what follows colour and alpha is decoded in vain
 
 /// What libtiff's callbacks are given.
 struct Source {
@@ -63,7 +62,7 @@ int map(thandle_t handle, void** begin, toff_t* size) {
 
 void unmap_nothing(thandle_t, void*, toff_t) {}
 
-Tiff open(Source& source, int64_t max_pixels) {
+Tiff handle_of(Source& source, int64_t max_pixels) {
   const Options options(TIFFOpenOptionsAlloc());
   if (!options) throw std::bad_alloc();
   TIFFOpenOptionsSetErrorHandlerExtR(options.get(), on_error, &source);
@@ -128,19 +127,38 @@ struct Raster : TIFFRGBAImage {
   ~Raster() { TIFFRGBAImageEnd(this); }
 };
 
+/// Reads what the file says of its first page, and has libtiff find the way to its pixels.
+std::optional<DecodeFailure> open(Source& source, Tiff& tiff, Raster& raster, int64_t max_pixels) {
+  tiff = handle_of(source, max_pixels);
+  if (!tiff) return damaged("TIFF", source.reason);
+  if (auto failure = judge_layout(tiff.get(), max_pixels)) return failure;
+  char reason[1024] = "";
+  if (TIFFRGBAImageOK(tiff.get(), reason) == 0)
+    return DecodeFailure{DecodeFault::kNotAnImage, fmt::format("a TIFF of a kind that is not read ({})", reason)};
+  if (TIFFRGBAImageBegin(&raster, tiff.get(), /*stop=*/1, reason) == 0) return damaged("TIFF", reason);
+  return std::nullopt;
+}
+
+/// What libtiff takes to read strip by strip, or tile by tile.
+uint64_t strip_bytes(TIFF* tiff) {
+  constexpr uint64_t kPlanes = 4;  // at once, of those that lie apart
+  const auto strip = static_cast<uint64_t>(TIFFIsTiled(tiff) != 0 ? TIFFTileSize(tiff) : TIFFStripSize(tiff));
+  const uint64_t planes = field<uint16_t>(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) == PLANARCONFIG_CONTIG
+                              ? 1
+                              : std::min<uint64_t>(field<uint16_t>(tiff, TIFFTAG_SAMPLESPERPIXEL, 1), kPlanes);
+  const uint16_t codec = field<uint16_t>(tiff, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+  constexpr std::array kWithCopy = {COMPRESSION_SGILOG, COMPRESSION_SGILOG24, COMPRESSION_PIXARLOG, COMPRESSION_LERC};
+  const bool has_copy = std::find(kWithCopy.begin(), kWithCopy.end(), codec) != kWithCopy.end();
+  return (planes + (has_copy ? 2 : 0)) * strip;  // the codec's own copy has up to twice as many bits
+}
+
 }  // namespace
 
 Reading read_tiff(std::span<const std::byte> bytes, int64_t max_pixels) {
   Source source{.bytes = bytes};
-  const Tiff tiff = open(source, max_pixels);
-  if (!tiff) return damaged("TIFF", source.reason);
-  if (auto failure = judge_layout(tiff.get(), max_pixels)) return *std::move(failure);
-
-  char reason[1024] = "";
-  if (TIFFRGBAImageOK(tiff.get(), reason) == 0)
-    return DecodeFailure{DecodeFault::kNotAnImage, fmt::format("a TIFF of a kind that is not read ({})", reason)};
+  Tiff tiff;
   Raster raster;
-  if (TIFFRGBAImageBegin(&raster, tiff.get(), /*stop=*/1, reason) == 0) return damaged("TIFF", reason);
+  if (auto failure = open(source, tiff, raster, max_pixels)) return *std::move(failure);
   raster.req_orientation = raster.orientation;  // rows and columns as they are stored: we turn the picture ourselves
   const bool is_grey = raster.photometric == PHOTOMETRIC_MINISBLACK || raster.photometric == PHOTOMETRIC_MINISWHITE;
   if (is_grey && raster.bitspersample == 16 && raster.isContig != 0) raster.put.contig = put_grey_16;
@@ -159,6 +177,17 @@ Reading read_tiff(std::span<const std::byte> bytes, int64_t max_pixels) {
   const uint16_t orientation = field<uint16_t>(tiff.get(), TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
   stored.orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
   return stored;
+}
+
+uint64_t tiff_decoding_bytes(std::span<const std::byte> bytes, int64_t max_pixels) {
+  Source source{.bytes = bytes};
+  Tiff tiff;
+  Raster raster;
+  if (open(source, tiff, raster, max_pixels)) return 0;
+  const uint64_t pixels = uint64_t{raster.width} * raster.height;
+  const bool is_turned = field<uint16_t>(tiff.get(), TIFFTAG_FILLORDER, FILLORDER_MSB2LSB) != FILLORDER_MSB2LSB;
+  // libtiff's picture and ours, its strips, and a copy of the file's bytes if their bits are in reverse.
+  return (4 + 3) * pixels + strip_bytes(tiff.get()) + (is_turned ? bytes.size() : 0);
 }
 
 }  // namespace atelier
