@@ -22,6 +22,26 @@ JxlColorEncoding srgb(bool is_grey) {
   return encoding;
 }
 
+/// Whether the one frame of a file is small enough. libjxl takes memory for a frame by the frame's own size, whatever
+/// the picture's, and (0.7) ends the program where it gets none. Frames that are never shown, which only others refer
+/// to, are not told of.
+std::optional<DecodeFailure> judge_frames(std::span<const std::byte> bytes, int64_t max_pixels) {
+  const Decoder decoder(JxlDecoderCreate(nullptr));
+  if (!decoder) throw std::bad_alloc();
+  JxlDecoderSubscribeEvents(decoder.get(), JXL_DEC_FRAME);
+  JxlDecoderSetCoalescing(decoder.get(), JXL_FALSE);  // or only what is made of all layers is told of
+  JxlDecoderSetInput(decoder.get(), as_uint8(bytes), bytes.size());
+  JxlDecoderCloseInput(decoder.get());
+  for (int frames = 0; JxlDecoderProcessInput(decoder.get()) == JXL_DEC_FRAME;) {
+    JxlFrameHeader frame;
+    if (JxlDecoderGetFrameHeader(decoder.get(), &frame) != JXL_DEC_SUCCESS) return damaged("JPEG XL", "bad frame");
+    if (++frames > 1) return DecodeFailure{DecodeFault::kNotAnImage, "a JPEG XL of several layers, which is not read"};
+    if (auto failure = judge_size("JPEG XL frame", frame.layer_info.xsize, frame.layer_info.ysize, max_pixels))
+      return failure;
+  }
+  return std::nullopt;  // what is damaged is found when it is decoded
+}
+
 /// One picture on its way through libjxl, event by event. It has no threads: libjxl makes none by itself.
 class Picture {
  public:
@@ -117,6 +137,7 @@ Reading read_jxl(std::span<const std::byte> bytes, int64_t max_pixels) {
   quietly([&] {
     Picture picture(bytes, max_pixels);
     auto failure = picture.open();
+    if (!failure) failure = judge_frames(bytes, max_pixels);
     reading = failure ? Reading(*std::move(failure)) : picture.read();
   });
   return reading;

@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <array>
 #include <gtest/gtest.h>
+#include <jxl/encode.h>
+#include <memory>
 #include <string>
 
+#include "base/free_with.h"
 #include "images/decode.h"
 #include "images/encode.h"
 #include "tests/images/fixtures.h"
@@ -44,6 +47,48 @@ std::vector<std::byte> patched(std::vector<std::byte> bytes, size_t offset, cons
   const auto patch = to_bytes(with);
   std::copy(patch.begin(), patch.end(), bytes.begin() + static_cast<std::ptrdiff_t>(offset));
   return bytes;
+}
+
+/// A JPEG XL of 64 x 64 pixels, with layers of `side` squared.
+std::vector<std::byte> layered_jxl(uint32_t side, int layers) {
+  const std::unique_ptr<JxlEncoder, FreeWith<JxlEncoderDestroy>> encoder(JxlEncoderCreate(nullptr));
+  JxlBasicInfo info;
+  JxlEncoderInitBasicInfo(&info);
+  info.xsize = info.ysize = 64;
+  info.bits_per_sample = 8;
+  info.uses_original_profile = JXL_TRUE;
+  EXPECT_EQ(JxlEncoderSetBasicInfo(encoder.get(), &info), JXL_ENC_SUCCESS);
+  JxlColorEncoding colours;
+  JxlColorEncodingSetToSRGB(&colours, JXL_FALSE);
+  EXPECT_EQ(JxlEncoderSetColorEncoding(encoder.get(), &colours), JXL_ENC_SUCCESS);
+  JxlEncoderFrameSettings* const settings = JxlEncoderFrameSettingsCreate(encoder.get(), nullptr);
+  JxlEncoderFrameSettingsSetOption(settings, JXL_ENC_FRAME_SETTING_EFFORT, 1);
+  JxlEncoderSetFrameLossless(settings, JXL_TRUE);
+  JxlFrameHeader frame;
+  JxlEncoderInitFrameHeader(&frame);
+  frame.layer_info.have_crop = JXL_TRUE;
+  frame.layer_info.xsize = frame.layer_info.ysize = side;
+  EXPECT_EQ(JxlEncoderSetFrameHeader(settings, &frame), JXL_ENC_SUCCESS);
+  const std::vector<uint8_t> pixels(3 * size_t{side} * side, 90);
+  const JxlPixelFormat format{3, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0};
+  for (int layer = 0; layer < layers; ++layer)
+    EXPECT_EQ(JxlEncoderAddImageFrame(settings, &format, pixels.data(), pixels.size()), JXL_ENC_SUCCESS);
+  JxlEncoderCloseInput(encoder.get());
+  std::vector<std::byte> file(size_t{1} << 20);
+  auto* next = reinterpret_cast<uint8_t*>(file.data());
+  size_t left = file.size();
+  EXPECT_EQ(JxlEncoderProcessOutput(encoder.get(), &next, &left), JXL_ENC_SUCCESS);
+  file.resize(file.size() - left);
+  return file;
+}
+
+TEST(HostileImages, JudgesTheFramesOfAJpegXlByTheirOwnSize) {
+  EXPECT_TRUE(std::holds_alternative<Image>(decode(layered_jxl(64, 1), 0, 64 * 64)));
+  const auto large = decode(layered_jxl(1000, 1), 0, 999 * 999);
+  ASSERT_TRUE(std::holds_alternative<DecodeFailure>(large));
+  EXPECT_EQ(std::get<DecodeFailure>(large),
+            (DecodeFailure{DecodeFault::kTooManyPixels, "a JPEG XL frame of 1000 x 1000 pixels"}));
+  EXPECT_EQ(fault_of(layered_jxl(64, 2)), DecodeFault::kNotAnImage);
 }
 
 TEST(HostileImages, SaysNotAnImageToAnythingElse) {
