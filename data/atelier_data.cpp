@@ -254,6 +254,7 @@ void check_flags(const Command& command, const Invocation& invocation) {
     std::vector<std::string_view> others;
     for (const Command& each : kCommands)
       if (each.takes_flag(flag)) others.emplace_back(each.name);
+    if (others.empty()) continue;  // every program's, such as --config
     throw std::invalid_argument(
         fmt::format("{} takes no --{}; leave it out (it is for {})", command.name, flag, fmt::join(others, ", ")));
   }

@@ -125,6 +125,15 @@ TEST_F(AtelierDataTest, AReportSaysHowEachStageDid) {
   EXPECT_GE(failed["failures"]["missing-file"], 1);
 }
 
+TEST_F(AtelierDataTest, TakesASettingsFile) {
+  const auto file = folder_ / "settings.yaml";
+  std::ofstream(file) << "data:\n  image_size: 16\n  shuffle: none\n";
+  const std::string flags = " --data.image_size 16 --data.shuffle none";
+  EXPECT_EQ(run("stream " + list() + " --dump 3 --config " + file.string()).out,
+            run("stream " + list() + " --dump 3" + flags).out);
+  EXPECT_EQ(run("labels " + list() + " --config " + file.string()).code, 0);
+}
+
 TEST_F(AtelierDataTest, ABenchMeasuresEachStage) {
   const Outcome bench = run("bench " + list() + " --seconds 1 --json --data.threads 2");
   EXPECT_EQ(bench.code, 0);
