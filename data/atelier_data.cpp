@@ -114,7 +114,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
   if (ledger && ledger == report) throw std::invalid_argument("--ledger and --report need a file each");
 
   const auto manifest = open_list(config.data, invocation.stop);
-  StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  StreamPlan plan = plan_list(invocation, config, manifest);
   plan.start.position = number_flag(invocation, "start").value_or(0);
   const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
   plan.end = plan.start.position + std::min(total, plan.end - plan.start.position);
@@ -181,7 +181,7 @@ bool write_quality(const Manifest& manifest, const Stratum& stratum, Order order
 
 int run_order(const Invocation& invocation, const Config& config) {
   const auto manifest = open_list(config.data, invocation.stop);
-  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  const StreamPlan plan = plan_list(invocation, config, manifest);
   if (!invocation.flag("quality")) {
     const StratifiedOrder order = plan.stratified_order();
     const uint64_t start = number_flag(invocation, "start").value_or(0);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "configs/console.h"
 #include "data/channel.h"
 #include "data/develop.h"
 #include "data/open_source.h"
@@ -186,7 +187,9 @@ std::optional<BenchResult> bench(const Config& config, const std::shared_ptr<con
   const auto begin = [&](const std::string& stage) {
     if (options.now) options.now(stage);
   };
-  const StreamPlan plan = plan_stream(config, manifest);
+  const StreamPlan plan = plan_stream(config, manifest, /*held_out=*/false, [&](double) {
+    if (options.stop.stop_requested()) throw Interrupted();
+  });
   Recipe recipe = recipe_of(config, true);
   if (recipe.condition == Condition::kFile) recipe.condition = Condition::kNone;
   BenchResult result;

@@ -56,6 +56,13 @@ std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::sto
                    [&](const std::string& sentence) { console.warn(sentence); });
 }
 
+StreamPlan plan_list(const Invocation& invocation, const Config& config,
+                     const std::shared_ptr<const Manifest>& manifest) {
+  Console console;
+  return plan_stream(config, manifest, invocation.flag("held-out").has_value(),
+                     show_share(console, "reading the shapes", invocation.stop));
+}
+
 Verdicts read_ledger(const std::filesystem::path& file) {
   try {
     return Verdicts::from_jsonl(read_file(file));

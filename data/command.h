@@ -32,6 +32,10 @@ std::optional<std::string> file_flag(const Invocation& invocation, const char* n
 /// The list of a command, opened with its progress on stderr.
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, const std::stop_token& stop);
 
+/// The plan of a command's list, with its progress on stderr; that of the held-out rows with --held-out.
+StreamPlan plan_list(const Invocation& invocation, const Config& config,
+                     const std::shared_ptr<const Manifest>& manifest);
+
 /// A ledger on disk. Throws std::invalid_argument with one sentence.
 Verdicts read_ledger(const std::filesystem::path& file);
 

@@ -38,7 +38,7 @@ int run_credits(const Invocation& invocation, const Config& config) {
   const auto ledger = invocation.flag("ledger");
   const Verdicts verdicts = ledger ? read_ledger(*ledger) : Verdicts();
   const auto manifest = open_list(config.data, invocation.stop);
-  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  const StreamPlan plan = plan_list(invocation, config, manifest);
   Console console;
   const Credits credits =
       credits_of(*manifest, plan.rows, verdicts, show_share(console, "reading the credits", invocation.stop));

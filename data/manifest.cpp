@@ -263,9 +263,10 @@ int64_t Manifest::label_index(uint64_t row) const {
 }
 
 void Manifest::read_fields(const std::vector<std::string>& fields,
-                           const std::function<void(uint64_t, const std::vector<std::string>&)>& take) const {
+                           const std::function<void(uint64_t, const std::vector<std::string>&)>& take,
+                           const std::function<void(double)>& progress) const {
   for (const Part& part : parts_) {
-    part.list->for_each_row_range([&](uint64_t begin, uint64_t end) {
+    const auto read = [&](uint64_t begin, uint64_t end) {
       std::vector<std::string> values(fields.size());
       for (uint64_t number = begin; number < end; ++number) {
         std::ranges::fill(values, std::string());
@@ -277,6 +278,10 @@ void Manifest::read_fields(const std::vector<std::string>& fields,
                                    });
         take(part.begin + number, values);
       }
+    };
+    part.list->for_each_row_range(read, [&](double share) {
+      const double rows = static_cast<double>(part.begin) + share * static_cast<double>(part.end - part.begin);
+      if (progress) progress(rows / static_cast<double>(size()));
     });
   }
 }

@@ -52,8 +52,10 @@ class Manifest {
 
   /// Calls take(row, values) for every row: what it has in `fields`, as it is written, "" where it has no such field.
   /// Reads the whole list, on all cores: `take` is called on several threads, and must not throw.
+  ///   progress  called now and then on this thread; it may throw
   void read_fields(const std::vector<std::string>& fields,
-                   const std::function<void(uint64_t row, const std::vector<std::string>& values)>& take) const;
+                   const std::function<void(uint64_t row, const std::vector<std::string>& values)>& take,
+                   const std::function<void(double share)>& progress = {}) const;
 
   /// The rows that are used: those that `where` lets through.
   RowSet rows() const;

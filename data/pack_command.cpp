@@ -4,6 +4,7 @@
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <unistd.h>
@@ -69,6 +70,18 @@ std::pair<std::string, std::string> describe(const Manifest& manifest, const Ite
   const int64_t label = manifest.label_index(item.row);
   return {item.condition ? entry.condition_url.value_or("") : entry.url,
           label < 0 ? "" : manifest.labels()[static_cast<size_t>(label)]};
+}
+
+/// Nothing: stopped before its end.
+std::optional<StoreMending> mend(Store& store, const Manifest& manifest, const std::stop_token& stop) {
+  Console console;
+  const auto describe_item = [&](const Item& item) { return describe(manifest, item); };
+  try {
+    return store.mend(describe_item, show_share(console, "mending the store", stop));
+  } catch (const Interrupted&) {
+    console.clear();
+    return std::nullopt;
+  }
 }
 
 /// "; mended: ..." or nothing.
@@ -143,7 +156,9 @@ int run_pack(const Invocation& invocation, const Config& given) {
   const auto manifest = open_list(config.data, invocation.stop);
   const auto store = begin_store(folder, *manifest, shrinking);
   const FileLock packing = lock_packing(folder);
-  config.data.shuffle = Shuffle::kNone;
+  config.data.shuffle = Shuffle::kNone;  // one pass over all rows, each once
+  config.data.shapes = Shapes::kSquare;
+  config.data.balance = Balance::kNone;
   config.data.held_out = 0;
   config.data.max_failure_rate = 1;  // what can be had is worth having
   StreamPlan plan = plan_stream(config, manifest);
@@ -180,8 +195,9 @@ int run_pack(const Invocation& invocation, const Config& given) {
     went = stream.report();
   }
   if (!failure->empty()) throw std::runtime_error(*failure);
-  const StoreMending mending =
-      complete ? store->mend([&](const Item& item) { return describe(*manifest, item); }) : StoreMending();
+  const auto mended = complete ? mend(*store, *manifest, invocation.stop) : std::nullopt;
+  complete = mended.has_value();
+  const StoreMending mending = mended.value_or(StoreMending());
   uint64_t held = 0;
   for (uint64_t rank = 0; rank < rows.size(); ++rank) held += store->has({.row = rows.at(rank)});
   const uint64_t shards = Store(folder).shards();

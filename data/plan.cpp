@@ -100,16 +100,25 @@ Strata shapes_of(const Stratum& whole, const StreamPlan& plan, const std::functi
   return strata;
 }
 
+/// Where `rows` have few pictures of a shape, they get another one.
+void merge_shapes(std::vector<uint8_t>& shapes, const RowSet& rows, uint64_t fewest) {
+  std::vector<uint64_t> counts(kShapes);
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) ++counts[shapes[rows.at(rank)]];
+  const std::vector<size_t> taker = merge_small_shapes(counts, fewest);
+  for (uint64_t rank = 0; rank < rows.size(); ++rank) {
+    uint8_t& shape = shapes[rows.at(rank)];
+    shape = static_cast<uint8_t>(taker[shape]);
+  }
+}
+
 /// Divides each stratum's weight among the shapes that its rows have, by how many have it: every row of it keeps its
 /// weight.
-void divide_by_shape(StreamPlan& plan, const Config& config) {
+void divide_by_shape(StreamPlan& plan, const Config& config, const std::function<void(double)>& progress) {
   plan.frames = frames_of_shapes(config.data.image_size, 1 << config.model.levels);
-  plan.block = plan.batch;
-  const std::vector<uint8_t> shapes = shapes_of_rows(*plan.manifest);
-  std::vector<uint64_t> counts(kShapes);
-  for (uint64_t rank = 0; rank < plan.rows.size(); ++rank) ++counts[shapes[plan.rows.at(rank)]];
-  const std::vector<size_t> taker = merge_small_shapes(counts);
-  const auto shape_of = [&](uint64_t row) { return taker[shapes[row]]; };
+  std::vector<uint8_t> shapes = shapes_of_rows(*plan.manifest, progress);
+  for (const Stratum& stratum : plan.strata) merge_shapes(shapes, stratum.rows, kFewestRowsOfShape);
+  merge_shapes(shapes, plan.rows, std::max(kFewestRowsOfShape, plan.block));
+  const auto shape_of = [&](uint64_t row) { return shapes[row]; };
   divide(
       plan, [&](const Stratum& whole) { return shapes_of(whole, plan, shape_of); },
       [](double weight, const Stratum& part, const Strata& parts) {
@@ -120,9 +129,30 @@ void divide_by_shape(StreamPlan& plan, const Config& config) {
       });
 }
 
+/// Shares the rows of the plan out, which has a block for its shapes.
+void share_out(StreamPlan& plan, const Config& config, const std::function<void(double)>& progress) {
+  const DataConfig& data = config.data;
+  plan.weightings.clear();
+  if (is_mix(data.list)) {
+    const Mix mix = read_mix(data.list);
+    plan.strata = lists_of(mix, *plan.manifest, plan.rows);
+    plan.weightings = mix.weightings;
+  } else {
+    plan.strata = {{data.list, plan.rows}};
+  }
+  if (data.balance == Balance::kLabel) balance_labels(plan);
+  if (data.shapes == Shapes::kBuckets) divide_by_shape(plan, config, progress);
+  try {
+    plan.stratified_order();
+  } catch (const std::invalid_argument& error) {
+    throw std::invalid_argument(fmt::format("{}: {}", data.list, error.what()));
+  }
+}
+
 }  // namespace
 
-StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out) {
+StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out,
+                       const std::function<void(double)>& progress) {
   const DataConfig& data = config.data;
   StreamPlan plan;
   plan.manifest = std::move(manifest);
@@ -133,21 +163,18 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
                 .mode = mode_of(data.shuffle),
                 .window = shuffle_window(plan.batch)};
   plan.augment = !held_out;
-  if (is_mix(data.list)) {
-    const Mix mix = read_mix(data.list);
-    plan.strata = lists_of(mix, *plan.manifest, plan.rows);
-    plan.weightings = mix.weightings;
-  } else {
-    plan.strata = {{data.list, plan.rows}};
-  }
-  if (data.balance == Balance::kLabel) balance_labels(plan);
   plan.frames = {{data.image_size, data.image_size}};
-  if (data.shapes == Shapes::kBuckets) divide_by_shape(plan, config);
-  try {
-    plan.stratified_order();
-  } catch (const std::invalid_argument& error) {
-    throw std::invalid_argument(fmt::format("{}: {}", data.list, error.what()));
-  }
+  if (data.shapes == Shapes::kBuckets) plan.block = plan.batch;
+  share_out(plan, config, progress);
+  return plan;
+}
+
+StreamPlan with_block(const Config& config, StreamPlan plan, uint64_t block,
+                      const std::function<void(double)>& progress) {
+  const auto fewest = [](uint64_t positions) { return std::max(kFewestRowsOfShape, positions); };
+  const bool is_as_shared = !plan.has_shapes() || fewest(plan.block) == fewest(block);
+  plan.block = block;
+  if (!is_as_shared) share_out(plan, config, progress);
   return plan;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -42,7 +43,15 @@ struct StreamPlan {
 
 /// The plan of a run from its settings: resolves order, split, mix, balance and shapes; opens nothing but the file of a
 /// mix, and reads the list only for its shapes. Throws std::invalid_argument, one sentence.
-StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false);
+///   progress  called now and then while the list is read for its shapes; it may throw
+StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false,
+                       const std::function<void(double share)>& progress = {});
+
+/// `plan`, which plan_stream made of these settings, as a run has it whose first batch was `block`: that many positions
+/// share a shape, and so many rows a shape has at least. Reads the list again where that may change what its shapes
+/// are.
+StreamPlan with_block(const Config& config, StreamPlan plan, uint64_t block,
+                      const std::function<void(double share)>& progress = {});
 
 /// Throws std::invalid_argument, one sentence, unless rank and world fit each other and the batch, and every batch has
 /// one shape.

@@ -27,7 +27,7 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 int run_probe(const Invocation& invocation, const Config& config) {
   const uint64_t sample = number_flag(invocation, "sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
-  const StreamPlan plan = plan_stream(config, manifest, invocation.flag("held-out").has_value());
+  const StreamPlan plan = plan_list(invocation, config, manifest);
 
   Console console;
   const auto begin = std::chrono::steady_clock::now();

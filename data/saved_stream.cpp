@@ -72,7 +72,8 @@ std::string save_stream(const Config& config, const StreamPlan& plan, const Stre
       .dump();
 }
 
-StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::string& saved) try {
+StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::string& saved,
+                         const std::function<void(double)>& progress) try {
   const json state = json::parse(saved);
   if (state.at("version") != kVersion)
     throw std::invalid_argument(
@@ -80,7 +81,7 @@ StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::strin
   plan.start.position = number_of(state, "position", 0, kMaxSeed);
   plan.start.verdicts = Verdicts::from_jsonl(state.at("verdicts").get<std::string>());
   plan.order.window = number_of(state, "window", 1, kMaxSeed);
-  plan.block = number_of(state, "block", 1, kMostBlock);
+  plan = with_block(config, std::move(plan), number_of(state, "block", 1, kMostBlock), progress);
   plan.origin = number_of(state, "origin", 0, plan.start.position);
   json before = state.at("identity");
   const json now = identity_of(config, plan, plan.start.position);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <string>
 
 #include "configs/config.h"
@@ -23,6 +24,8 @@ std::string save_stream(const Config& config, const StreamPlan& plan, const Stre
 /// `plan` as it goes on from what save_stream wrote, in however many processes. With data.accept_list the list may be
 /// another one: a new pass over it begins there. Throws std::invalid_argument, one sentence, for text that is no saved
 /// stream and for one that drew otherwise.
-StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::string& saved);
+///   progress  as with_block takes it
+StreamPlan resume_stream(const Config& config, StreamPlan plan, const std::string& saved,
+                         const std::function<void(double share)>& progress = {});
 
 }  // namespace atelier

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "data/manifest.h"
@@ -15,8 +16,8 @@ namespace atelier {
 inline constexpr size_t kShapes = 5;
 inline constexpr size_t kSquareShape = 2;
 
-/// A shape with fewer rows than this gives them to the next one towards the square: its batches would show the same few
-/// pictures many times over.
+/// A list, a label or a whole run with fewer rows of a shape than this fits them to another one: its batches would show
+/// the same few pictures many times over, and where none of them can be had, nothing would be left to draw from.
 inline constexpr uint64_t kFewestRowsOfShape = 32;
 
 /// The frame of each shape: about as many pixels as the square of `side` has, which is one of them; the edges of the
@@ -29,9 +30,12 @@ size_t nearest_shape(double width, double height);
 
 /// The shape of each row by the list's fields `width` and `height`; the square of a row without both. Reads all rows,
 /// on all cores. Throws std::invalid_argument, one sentence, when no row has them.
-std::vector<uint8_t> shapes_of_rows(const Manifest& manifest);
+///   progress  as Manifest::read_fields takes it
+std::vector<uint8_t> shapes_of_rows(const Manifest& manifest, const std::function<void(double share)>& progress = {});
 
-/// Which shape takes each shape's rows, when shape i has rows[i]: itself, or one nearer to the square.
-std::vector<size_t> merge_small_shapes(std::vector<uint64_t> rows);
+/// Which shape takes each shape's rows, when shape i has rows[i]: itself if these are `fewest` or more, else the next
+/// one towards the square. A square of fewer than kFewestRowsOfShape gives what it has to the nearest shape that is
+/// left, if there is one.
+std::vector<size_t> merge_small_shapes(std::vector<uint64_t> rows, uint64_t fewest);
 
 }  // namespace atelier

@@ -78,8 +78,9 @@ class Store {
   /// nothing leads to any more, which are files with a shard's name alone; for when all that can be had has been added.
   /// Reads the shards that were there when this store was opened. Others may read and add meanwhile.
   ///   describe  the url and the label of an item
+  ///   progress  called now and then, at each shard at least; it may throw: what is mended by then stays
   using Describe = std::function<std::pair<std::string, std::string>(const Item&)>;
-  StoreMending mend(const Describe& describe);
+  StoreMending mend(const Describe& describe, const std::function<void(double share)>& progress = {});
 
   /// Reads everything: the hash of every shard and the checksum of every body.
   StoreCheck check(const std::function<void(double share)>& progress = {}) const;

@@ -80,14 +80,16 @@ void forget_unused(Store::State& state) {
 
 }  // namespace
 
-StoreMending Store::mend(const Describe& describe) {
+StoreMending Store::mend(const Describe& describe, const std::function<void(double)>& progress) {
   State& state = *state_;
   StoreMending done;
   const StoreIndex index = read_index(state.folder);
   const std::vector<uint64_t> uses = state.uses(index.shards.size());
-  for (uint64_t number = 0; number < std::min(index.shards.size(), state.opened_with); ++number) {
+  const uint64_t shards = std::min<uint64_t>(index.shards.size(), state.opened_with);
+  for (uint64_t number = 0; number < shards; ++number) {
     const ShardFacts& facts = index.shards[number];
     if (facts.samples == 0) continue;
+    if (progress) progress(static_cast<double>(number) / static_cast<double>(shards));
     if (uses[number] < facts.samples) done.adopted += adopt(state, number, facts);
     if (is_as_sealed(state.folder / shard_name(number), facts)) continue;
     const ShardDraft good = draft_of(*this, state, number, describe);
@@ -101,6 +103,7 @@ StoreMending Store::mend(const Describe& describe) {
     const uint64_t size = fs::file_size(file);
     if (fs::remove(file)) ++done.removed, done.removed_bytes += size;
   }
+  if (progress) progress(1);
   return done;
 }
 

@@ -26,14 +26,17 @@ void claim_process() {
   if (process != getpid()) throw std::runtime_error(kOneProcess);
 }
 
+/// For work without the GIL that may be left.
+void raise_what_signals_say_under_way(double) {
+  const pybind11::gil_scoped_acquire gil;
+  raise_what_signals_say();
+}
+
 StreamPlan plan_share(const Config& config, bool held_out, uint64_t rank, uint64_t world, Warnings& warnings) {
   const pybind11::gil_scoped_release without_gil;
-  const auto progress = [](double) {
-    const pybind11::gil_scoped_acquire gil;
-    raise_what_signals_say();
-  };
+  const auto progress = raise_what_signals_say_under_way;
   const auto warn = [&](const std::string& sentence) { warnings.add(sentence); };
-  StreamPlan plan = plan_stream(config, open_list(config.data, progress, warn), held_out);
+  StreamPlan plan = plan_stream(config, open_list(config.data, progress, warn), held_out, progress);
   plan.rank = rank;
   plan.world = world;
   check_share(plan);
@@ -102,7 +105,7 @@ std::string PythonStream::save() const {
 
 void PythonStream::resume(const std::string& saved) {
   alone([&] {
-    StreamPlan plan = resume_stream(config_, plan_, saved);
+    StreamPlan plan = resume_stream(config_, plan_, saved, raise_what_signals_say_under_way);
     stream_.reset();
     owner_ = 0;
     plan_ = std::move(plan);

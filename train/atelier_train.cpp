@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <torch/torch.h>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -266,11 +267,15 @@ int train(const Invocation& invocation) {
   const auto manifest = open_list(config.data, console, invocation.stop);
   const RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
   std::vector<std::string> warnings = folder.warnings;
-  StreamPlan plan = plan_stream(config, manifest);
+  StreamPlan plan =
+      plan_stream(config, manifest, /*held_out=*/false, show_share(console, "reading the shapes", invocation.stop));
   const RunState saved =
       folder.newest ? run_state_from_json(folder.newest->state) : begin_run(config, *manifest, plan.order.window);
   const RunState state = folder.newest ? continue_run(saved, config, *manifest, warnings) : saved;
   for (const std::string& warning : warnings) console.warn(warning);
+  if (plan.has_shapes())
+    plan = with_block(config, std::move(plan), state.clock.segments().front().batch,
+                      show_share(console, "reading the shapes", invocation.stop));
 
   const auto objective = make_objective(describe_model(config, manifest->labels()), config.seed);
   objective->to(state.choices.device);
@@ -287,7 +292,6 @@ int train(const Invocation& invocation) {
   const uint64_t batch = state.clock.batch(), left = state.clock.total() - state.clock.position();
   plan.end = plan.start.position + (left + batch - 1) / batch * batch;
   plan.origin = state.lists.back().position;
-  if (plan.has_shapes()) plan.block = state.clock.segments().front().batch;
   check_share(plan);
   Trainer trainer(*objective, config, state);
   if (folder.newest) {

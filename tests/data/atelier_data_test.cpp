@@ -202,6 +202,23 @@ TEST_F(AtelierDataTest, PackAndVerifySayAsJsonWhatTheyFound) {
   EXPECT_THAT(nlohmann::json::parse(bad.out)["damages"][0], HasSubstr("shard-00000.h5"));
 }
 
+TEST_F(AtelierDataTest, PackHoldsEveryRowHoweverTheRunDrawsThem) {
+  std::string text;  // 3 beds, and 37 chairs; 33 wide pictures, and 7 squares
+  for (uint64_t row = 0; row < 40; ++row) {
+    text += "{\"url\":\"" + std::to_string(row) + ".png\",\"label\":\"" + (row < 3 ? "bed" : "chair") + "\",";
+    text += std::string("\"width\":") + (row < 33 ? "200" : "100") + ",\"height\":100}\n";
+  }
+  use_list(text);
+  for (const std::string settings : {"--data.balance label", "--data.shapes buckets --train.batch_size 32",
+                                     "--data.balance label --data.shapes buckets --data.held_out 0.3"}) {
+    const TemporaryFolder stores;
+    const std::string store = (stores.path() / "store").string();
+    const Outcome packed = run("pack " + list() + " " + store + " " + settings);
+    EXPECT_EQ(packed.code, 0) << settings;
+    EXPECT_THAT(packed.out, HasSubstr("holds 40 of 40 images")) << settings;
+  }
+}
+
 TEST_F(AtelierDataTest, APackMendsWhatVerifyNames) {
   const std::string store = (folder_ / "store").string();
   EXPECT_EQ(run("pack " + list() + " " + store).code, 0);

@@ -72,10 +72,30 @@ TEST(Shapes, OfRowsFollowTheirFieldsAndUnknownSizesAreSquare) {
 }
 
 TEST(Shapes, SmallOnesGiveTheirRowsToTheNextTowardsTheSquare) {
-  EXPECT_THAT(merge_small_shapes({40, 40, 0, 40, 40}), ElementsAre(0, 1, 2, 3, 4));
-  EXPECT_THAT(merge_small_shapes({31, 1, 0, 40, 31}), ElementsAre(1, 1, 2, 3, 3));
-  EXPECT_THAT(merge_small_shapes({10, 10, 1, 10, 10}), ElementsAre(2, 2, 2, 2, 2));
-  EXPECT_THAT(merge_small_shapes({0, 32, 0, 31, 32}), ElementsAre(1, 1, 2, 2, 4));
+  EXPECT_THAT(merge_small_shapes({40, 40, 0, 40, 40}, 32), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_THAT(merge_small_shapes({31, 1, 0, 40, 31}, 32), ElementsAre(1, 1, 2, 3, 3));
+  EXPECT_THAT(merge_small_shapes({10, 10, 1, 10, 10}, 32), ElementsAre(2, 2, 2, 2, 2));
+  EXPECT_THAT(merge_small_shapes({0, 32, 1, 31, 32}, 32), ElementsAre(1, 1, 2, 2, 4));
+  EXPECT_THAT(merge_small_shapes({100, 100, 40, 99, 300}, 100), ElementsAre(0, 1, 2, 2, 4));
+}
+
+TEST(Shapes, ASmallSquareGivesItsRowsToTheNearestThatIsLeft) {
+  EXPECT_THAT(merge_small_shapes({0, 40, 31, 50, 0}, 32), ElementsAre(1, 1, 3, 3, 3));
+  EXPECT_THAT(merge_small_shapes({0, 50, 31, 40, 0}, 32), ElementsAre(1, 1, 1, 3, 3));
+  EXPECT_THAT(merge_small_shapes({0, 32, 0, 31, 32}, 32), ElementsAre(1, 1, 1, 4, 4));
+  EXPECT_THAT(merge_small_shapes({40, 0, 1, 0, 0}, 32), ElementsAre(0, 0, 0, 0, 0));
+  EXPECT_THAT(merge_small_shapes({5, 0, 1, 0, 0}, 32), ElementsAre(2, 2, 2, 2, 2)) << "none is left";
+}
+
+TEST(Shapes, ReadingThemCanBeLeft) {
+  struct Left {};
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "list.csv") << "url,width,height\na,400,200\nb,100,200\n";
+  const Manifest list(folder.path() / "list.csv");
+  std::vector<double> shares;
+  shapes_of_rows(Manifest({list, list}), [&](double share) { shares.push_back(share); });
+  EXPECT_THAT(shares, ElementsAre(0.5, 1));
+  EXPECT_THROW(shapes_of_rows(list, [](double) { throw Left(); }), Left);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "data/store.h"
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -301,19 +302,46 @@ TEST_F(StoreTest, MendingRemovesNothingButItsOwn) {
   for (uint64_t row = 0; row < 50; ++row) expect_body(store, {row});
 }
 
+TEST_F(StoreTest, MendingCanBeLeftAtEachShard) {
+  struct Left {};
+  {
+    Store store(folder_, kIdentity);
+    for (uint64_t row = 0; row < 40; row += 10) store.add(draft_of(row, row + 10));
+  }
+  fs::resize_file(folder_ / "places", 0);
+  Store store(folder_, kIdentity);
+  EXPECT_THROW(store.mend(describe,
+                          [](double share) {
+                            if (share == 0.5) throw Left();
+                          }),
+               Left);
+  for (uint64_t row = 0; row < 20; ++row) expect_body(store, {row});
+  EXPECT_FALSE(store.has({20}));
+  std::vector<double> shares;
+  EXPECT_EQ(store.mend(describe, [&](double share) { shares.push_back(share); }).adopted, 10u);
+  EXPECT_THAT(shares, ::testing::ElementsAre(0, 0.25, 0.5, 0.75, 1));
+}
+
 TEST_F(StoreTest, AKillWhileItIsMendedLosesNothing) {
   Store(folder_, kIdentity).add(draft_of(0, 100));
   for (int round = 0; round < 8; ++round) {
+    std::array<int, 2> mended{};
+    ASSERT_EQ(::pipe(mended.data()), 0);
     const pid_t child = ::fork();
     if (child == 0) {
       for (uint64_t row = 0;; row = (row + 20) % 100) {
         Store store(folder_, kIdentity);
         store.add(draft_of(row, row + 20));
         store.mend(describe);
+        if (::write(mended[1], "m", 1) != 1) ::_exit(1);
       }
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(40 + 23 * round));
+    ::close(mended[1]);
+    char told = 0;
+    EXPECT_EQ(::read(mended[0], &told, 1), 1) << "the child has mended once";
+    std::this_thread::sleep_for(std::chrono::milliseconds(7 * round));
     ::kill(child, SIGKILL);
+    ::close(mended[0]);
     ::waitpid(child, nullptr, 0);
     Store store(folder_, kIdentity);
     for (uint64_t row = 0; row < 100; ++row) expect_body(store, {row});
