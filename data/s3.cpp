@@ -75,6 +75,12 @@ bool needs_a_login(const Profile& profile) {
   return std::any_of(kWays.begin(), kWays.end(), [&](const char* way) { return profile.contains(way); });
 }
 
+std::string read_config(const std::string& file) try {
+  return read_file(file, kMostConfigBytes);
+} catch (const std::runtime_error& error) {
+  throw std::invalid_argument(error.what());
+}
+
 /// Of both files; that of the credentials counts more, and is read only where it has to be.
 Profile read_profile(bool with_keys) {
   const std::string named = first_of("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), name = named.empty() ? "default" : named;
@@ -82,7 +88,7 @@ Profile read_profile(bool with_keys) {
   if (const std::string file = with_keys ? file_of("AWS_SHARED_CREDENTIALS_FILE", "credentials") : ""; !file.empty())
     profile = section_of(read_secret(file), name);
   if (const std::string file = file_of("AWS_CONFIG_FILE", "config"); !file.empty()) {
-    Profile more = section_of(read_file(file, kMostConfigBytes), name == "default" ? name : "profile " + name);
+    Profile more = section_of(read_config(file), name == "default" ? name : "profile " + name);
     for (const char* key : kKeys) more.erase(key);  // everybody may read this file
     profile.merge(more);
   }
