@@ -424,7 +424,7 @@ TEST_F(AtelierDataTest, CreditsNameThoseWhoMustBeNamed) {
 
 TEST_F(AtelierDataTest, RefusesFlagsThatACommandDoesNotTake) {
   for (const char* command :
-       {"labels LIST --json", "verify LIST --held-out", "order LIST --ledger x", "pack LIST s --json",
+       {"labels LIST --json", "verify LIST --held-out", "order LIST --ledger x", "pack LIST s --out x",
         "stream LIST --sample 3", "bench LIST --dump 3", "credits LIST --out x"}) {
     std::string line = command;
     line.replace(line.find("LIST"), 4, list());
@@ -432,8 +432,10 @@ TEST_F(AtelierDataTest, RefusesFlagsThatACommandDoesNotTake) {
     EXPECT_THAT(read_file(errors()), HasSubstr(" takes no --")) << line;
   }
   run("labels " + list() + " --json");
-  EXPECT_EQ(read_file(errors()),
-            "atelier-data: labels takes no --json; leave it out (it is for stream, bench, probe, credits, retry)\n");
+  EXPECT_EQ(
+      read_file(errors()),
+      "atelier-data: labels takes no --json; leave it out (it is for stream, pack, verify, bench, probe, credits, "
+      "retry)\n");
 }
 
 TEST_F(AtelierDataTest, TheListWithoutAFlagIsASettingToo) {
