@@ -131,7 +131,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
       if (dump) write_result(dump_lines(batch));
     });
     seconds = meter.seconds();
-  } catch (const std::runtime_error&) {
+  } catch (const std::exception&) {
     write_ledger();
     throw;
   }

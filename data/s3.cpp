@@ -164,6 +164,19 @@ bool is_label(std::string_view bucket) {
   });
 }
 
+/// The code of an error's page; empty where there is none.
+std::string_view code_of(std::string_view page) {
+  constexpr std::string_view kBegin = "<Code>", kEnd = "</Code>";
+  constexpr size_t kLongest = 64;
+  const size_t begin = page.find(kBegin), end = page.find(kEnd, begin == std::string_view::npos ? page.size() : begin);
+  if (end == std::string_view::npos) return {};
+  const std::string_view code = page.substr(begin + kBegin.size(), end - begin - kBegin.size());
+  const bool is_code = code.size() <= kLongest && std::all_of(code.begin(), code.end(), [](unsigned char letter) {
+                         return letter < 0x80 && std::isalnum(letter);
+                       });
+  return is_code ? code : std::string_view();
+}
+
 }  // namespace
 
 S3::S3() {
@@ -208,31 +221,31 @@ Url S3::locate(const Url& object) const {
 }
 
 /// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
-std::string s3_advice(const S3Access& access, std::string_view page, const std::string& region) {
-  if (is_region(region) && region != access.region)
-    return fmt::format(": the bucket is in {}; set AWS_REGION={}", region, region);
-  constexpr std::string_view kBegin = "<Code>", kEnd = "</Code>";
-  constexpr size_t kLongest = 64;
-  const size_t begin = page.find(kBegin), end = page.find(kEnd, begin == std::string_view::npos ? page.size() : begin);
-  if (end == std::string_view::npos) return {};
-  const std::string_view code = page.substr(begin + kBegin.size(), end - begin - kBegin.size());
-  if (code.size() > kLongest || !std::all_of(code.begin(), code.end(), [](unsigned char letter) {
-        return letter < 0x80 && std::isalnum(letter);
-      }))
-    return {};
-  const std::map<std::string_view, std::string_view> kAdvice = {
+S3Refusal read_refusal(const S3Access& access, std::string_view page, const std::string& region) {
+  constexpr std::string_view kEnded = "the session has ended; get new keys and a new AWS_SESSION_TOKEN and start again";
+  constexpr std::string_view kUnknown = "nobody has this AWS_ACCESS_KEY_ID there; set it, or the endpoint, anew";
+  const std::map<std::string_view, std::string_view> kOfAsker = {
       {"SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY is not the secret of AWS_ACCESS_KEY_ID; set both anew"},
-      {"InvalidAccessKeyId", "nobody has this AWS_ACCESS_KEY_ID there; set it, or the endpoint, anew"},
-      {"ExpiredToken", "the session has ended; get new keys and a new AWS_SESSION_TOKEN and start again"},
+      {"InvalidAccessKeyId", kUnknown},
+      {"InvalidSecurity", kUnknown},
+      {"ExpiredToken", kEnded},
+      {"TokenRefreshRequired", kEnded},
       {"InvalidToken", "AWS_SESSION_TOKEN is not of these keys; set all three anew, or take it away"},
-      {"RequestTimeTooSkewed", "this machine's clock is wrong; set it"},
+      {"RequestTimeTooSkewed", "this machine's clock is wrong; set it"}};
+  const std::map<std::string_view, std::string_view> kOfObject = {
       {"AuthorizationHeaderMalformed", "most likely another region's; set AWS_REGION"},
       {"AccessDenied", access.is_anonymous()
                            ? "it is not public, and there are no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                            : "these keys may not read it, or there is no such object"}};
-  const auto advice = kAdvice.find(code);
-  return fmt::format(", {}{}{}", code, advice == kAdvice.end() ? "" : ": ",
-                     advice == kAdvice.end() ? "" : advice->second);
+  const std::string_view code = code_of(page);
+  if (const auto advice = kOfAsker.find(code); advice != kOfAsker.end())
+    return {.advice = fmt::format(", {}: {}", code, advice->second), .is_of_asker = true};
+  if (is_region(region) && region != access.region)
+    return {.advice = fmt::format(": the bucket is in {}; set AWS_REGION={}", region, region)};
+  if (code.empty()) return {};
+  const auto advice = kOfObject.find(code);
+  return {.advice =
+              advice == kOfObject.end() ? fmt::format(", {}", code) : fmt::format(", {}: {}", code, advice->second)};
 }
 
 }  // namespace atelier

@@ -40,9 +40,14 @@ class S3 {
   bool secure_ = true;
 };
 
-/// What an answer that refuses an object tells its user to do, to be put behind its status: ", AccessDenied: ...".
-///   page    the beginning of its body, where S3 puts the code of the error
+/// What an answer that refuses an object says.
+struct S3Refusal {
+  std::string advice = {};   ///< to be put behind its status, ", AccessDenied: ..."; may be empty
+  bool is_of_asker = false;  ///< of the keys, the session or the clock: it says nothing about the object
+};
+
+///   page    the beginning of the answer's body, where S3 puts the code of the error; HEAD has none
 ///   region  its x-amz-bucket-region
-std::string s3_advice(const S3Access& access, std::string_view page, const std::string& region);
+S3Refusal read_refusal(const S3Access& access, std::string_view page, const std::string& region);
 
 }  // namespace atelier

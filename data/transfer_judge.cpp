@@ -2,8 +2,10 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <exception>
 #include <fmt/format.h>
 #include <limits>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -123,13 +125,26 @@ std::optional<Failure> Transfer::judge_part() const {
   return std::nullopt;
 }
 
+/// Of S3 alone.
+S3Refusal Transfer::refusal() const {
+  if (!where_.s3 || status() < 300) return {};
+  return read_refusal(*where_.s3, page_, header("x-amz-bucket-region"));
+}
+
+/// What ends the run, if anything: S3 would refuse every other object, too.
+std::exception_ptr Transfer::judge_asker() const {
+  const S3Refusal refused = refusal();
+  if (!refused.is_of_asker) return nullptr;
+  return std::make_exception_ptr(std::invalid_argument(
+      fmt::format("{} answers HTTP {} to {}{}", where_.host, status(), method(), refused.advice)));
+}
+
 Failure Transfer::status_failure() const {
   const long code = status();
   curl_off_t wait = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
-  const std::string advice = where_.s3 ? s3_advice(*where_.s3, page_, header("x-amz-bucket-region")) : "";
   return {.fault = Fault::kHttpStatus,
-          .detail = fmt::format("HTTP {} to {}{}", code, method(), advice),
+          .detail = fmt::format("HTTP {} to {}{}", code, method(), refusal().advice),
           .transient = code == 408 || code == 421 || code == 425 || code == 429 || code >= 500,
           .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
           .status = static_cast<int>(code)};
