@@ -136,22 +136,19 @@ S3Access take_keys(const Profile& profile, bool from_environment) {
 
 bool is_region(std::string_view text) {
   constexpr size_t kLongest = 40;
-  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](unsigned char letter) {
-    return letter < 0x80 && (std::isalnum(letter) || letter == '-' || letter == '_');
+  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](char letter) {
+    return is_alphanumeric(letter) || letter == '-' || letter == '_';
   });
 }
 
 /// Every byte but those that no encoder touches (RFC 3986, section 2.3) and the slash: what is signed is what is sent.
 std::string encoded(std::string_view key) {
   std::string path;
-  for (const unsigned char letter : key) {
-    const bool is_plain =
-        letter < 0x80 &&
-        (std::isalnum(letter) || std::string_view("-._~/").find(static_cast<char>(letter)) != std::string_view::npos);
-    if (is_plain) {
-      path += static_cast<char>(letter);
+  for (const char letter : key) {
+    if (is_alphanumeric(letter) || std::string_view("-._~/").find(letter) != std::string_view::npos) {
+      path += letter;
     } else {
-      path += fmt::format("%{:02X}", letter);
+      path += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
     }
   }
   return path;
@@ -171,9 +168,7 @@ std::string_view code_of(std::string_view page) {
   const size_t begin = page.find(kBegin), end = page.find(kEnd, begin == std::string_view::npos ? page.size() : begin);
   if (end == std::string_view::npos) return {};
   const std::string_view code = page.substr(begin + kBegin.size(), end - begin - kBegin.size());
-  const bool is_code = code.size() <= kLongest && std::all_of(code.begin(), code.end(), [](unsigned char letter) {
-                         return letter < 0x80 && std::isalnum(letter);
-                       });
+  const bool is_code = code.size() <= kLongest && std::all_of(code.begin(), code.end(), is_alphanumeric);
   return is_code ? code : std::string_view();
 }
 
@@ -204,7 +199,7 @@ S3::S3() {
 }
 
 Url S3::locate(const Url& object) const {
-  const size_t begin = std::string_view("s3://").size(), slash = object.target.find('/', begin);
+  const size_t begin = kS3Scheme.size(), slash = object.target.find('/', begin);
   const std::string bucket = object.target.substr(begin, slash - begin), key = encoded(object.target.substr(slash + 1));
   Url url{.local = false, .target = {}, .host = host_, .secure = secure_, .range = object.range, .s3 = access_};
   if (!endpoint_.empty()) {

@@ -7,9 +7,11 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "data/ascii.h"
+#include "data/printable.h"
 #include "data/s3.h"
 #include "data/transfer.h"
 
@@ -19,13 +21,6 @@ namespace atelier {
 namespace {
 
 constexpr double kMaxRetryAfter = 3'600;  ///< seconds; whoever asks for more is asked again anyway
-
-/// Text that may come from a server, fit for a log: printable ASCII only.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
-}
 
 }  // namespace
 
@@ -45,7 +40,7 @@ long Transfer::status() const {
 std::string Transfer::header(const char* name) const {
   curl_header* found = nullptr;
   if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
-  return printable(std::string(found->value).substr(0, 200));
+  return printable(std::string_view(found->value).substr(0, 200));
 }
 
 Whole Transfer::whole() const {
