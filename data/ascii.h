@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -24,11 +23,9 @@ inline std::string lower_case(std::string_view text) {
   return lower;
 }
 
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): a number for a name, the same on every machine.
-inline uint64_t hash_of(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char letter : text) hash = (hash ^ static_cast<unsigned char>(letter)) * 0x100000001b3;
-  return hash;
+/// A to Z, a to z, 0 to 9.
+inline bool is_alphanumeric(char letter) {
+  return (letter >= '0' && letter <= '9') || (letter >= 'A' && letter <= 'Z') || (letter >= 'a' && letter <= 'z');
 }
 
 }  // namespace atelier

@@ -131,7 +131,7 @@ int run_stream(const Invocation& invocation, const Config& config) {
       if (dump) write_result(dump_lines(batch));
     });
     seconds = meter.seconds();
-  } catch (const std::runtime_error&) {
+  } catch (const std::exception&) {
     write_ledger();
     throw;
   }
@@ -230,8 +230,8 @@ struct Command {
 constexpr Command kCommands[] = {{"stream", run_stream, " dump start passes held-out ledger report json "},
                                  {"labels", run_labels, ""},
                                  {"order", run_order, " quality dump start held-out "},
-                                 {"pack", run_pack, " shrink jpeg-quality ledger report ", "LIST", "STORE"},
-                                 {"verify", run_verify, "", "STORE"},
+                                 {"pack", run_pack, " shrink jpeg-quality ledger report json ", "LIST", "STORE"},
+                                 {"verify", run_verify, " json ", "STORE"},
                                  {"bench", run_bench, " seconds json "},
                                  {"probe", run_probe, " sample similar held-out json "},
                                  {"credits", run_credits, " ledger held-out json "},

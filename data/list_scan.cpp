@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "base/random.h"
-#include "data/ascii.h"
+#include "data/name_hash.h"
 #include "data/utf8.h"
 
 namespace atelier {

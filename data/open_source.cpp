@@ -37,8 +37,7 @@ DerivedList find_list(const std::string& list, const DataConfig& data, const std
   if (has_scheme(list))
     throw std::invalid_argument(
         fmt::format("{} is a url, and a list is read from disk, where any row can be looked up and it stays what it "
-                    "was; download it "
-                    "first and name the file",
+                    "was; download it first and name the file",
                     without_credentials(list)));
   return {list};
 }

@@ -187,7 +187,7 @@ int run_pack(const Invocation& invocation, const Config& given) {
       const Meter meter(stream, rows.size(), report);
       complete = take_samples(stream, invocation.stop);
       seconds = meter.seconds();
-    } catch (const std::runtime_error&) {
+    } catch (const std::exception&) {
       write_ledger();
       throw;
     }

@@ -130,9 +130,8 @@ std::string Pipeline::spent_sentence(uint64_t position) const {
     return fmt::format("every entry of {} has failed, last with {}; check the list and the network",
                        printable(spent->name), last_failure_);
   return fmt::format(
-      "hardly any entry of {} can be had: all that were tried for position {} have failed, last with {}; check the "
-      "list "
-      "and the network",
+      "hardly any entry of {} can be had: all that were tried for position {} have failed, last with {}; check "
+      "the list and the network",
       printable(chooser_.stratum_of(position).name), position, last_failure_);
 }
 

@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
-#include "data/ascii.h"
 #include "data/ask_all.h"
 #include "data/http.h"
+#include "data/name_hash.h"
 #include "data/open_source.h"
 #include "data/row_ranges.h"
 #include "data/url.h"

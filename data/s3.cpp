@@ -75,6 +75,12 @@ bool needs_a_login(const Profile& profile) {
   return std::any_of(kWays.begin(), kWays.end(), [&](const char* way) { return profile.contains(way); });
 }
 
+std::string read_config(const std::string& file) try {
+  return read_file(file, kMostConfigBytes);
+} catch (const std::runtime_error& error) {
+  throw std::invalid_argument(error.what());
+}
+
 /// Of both files; that of the credentials counts more, and is read only where it has to be.
 Profile read_profile(bool with_keys) {
   const std::string named = first_of("AWS_PROFILE", "AWS_DEFAULT_PROFILE"), name = named.empty() ? "default" : named;
@@ -82,7 +88,7 @@ Profile read_profile(bool with_keys) {
   if (const std::string file = with_keys ? file_of("AWS_SHARED_CREDENTIALS_FILE", "credentials") : ""; !file.empty())
     profile = section_of(read_secret(file), name);
   if (const std::string file = file_of("AWS_CONFIG_FILE", "config"); !file.empty()) {
-    Profile more = section_of(read_file(file, kMostConfigBytes), name == "default" ? name : "profile " + name);
+    Profile more = section_of(read_config(file), name == "default" ? name : "profile " + name);
     for (const char* key : kKeys) more.erase(key);  // everybody may read this file
     profile.merge(more);
   }
@@ -130,22 +136,19 @@ S3Access take_keys(const Profile& profile, bool from_environment) {
 
 bool is_region(std::string_view text) {
   constexpr size_t kLongest = 40;
-  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](unsigned char letter) {
-    return letter < 0x80 && (std::isalnum(letter) || letter == '-' || letter == '_');
+  return !text.empty() && text.size() <= kLongest && std::all_of(text.begin(), text.end(), [](char letter) {
+    return is_alphanumeric(letter) || letter == '-' || letter == '_';
   });
 }
 
 /// Every byte but those that no encoder touches (RFC 3986, section 2.3) and the slash: what is signed is what is sent.
 std::string encoded(std::string_view key) {
   std::string path;
-  for (const unsigned char letter : key) {
-    const bool is_plain =
-        letter < 0x80 &&
-        (std::isalnum(letter) || std::string_view("-._~/").find(static_cast<char>(letter)) != std::string_view::npos);
-    if (is_plain) {
-      path += static_cast<char>(letter);
+  for (const char letter : key) {
+    if (is_alphanumeric(letter) || std::string_view("-._~/").find(letter) != std::string_view::npos) {
+      path += letter;
     } else {
-      path += fmt::format("%{:02X}", letter);
+      path += fmt::format("%{:02X}", static_cast<unsigned char>(letter));
     }
   }
   return path;
@@ -156,6 +159,17 @@ bool is_label(std::string_view bucket) {
   return std::all_of(bucket.begin(), bucket.end(), [](unsigned char letter) {
     return std::islower(letter) || std::isdigit(letter) || letter == '-';
   });
+}
+
+/// The code of an error's page; empty where there is none.
+std::string_view code_of(std::string_view page) {
+  constexpr std::string_view kBegin = "<Code>", kEnd = "</Code>";
+  constexpr size_t kLongest = 64;
+  const size_t begin = page.find(kBegin), end = page.find(kEnd, begin == std::string_view::npos ? page.size() : begin);
+  if (end == std::string_view::npos) return {};
+  const std::string_view code = page.substr(begin + kBegin.size(), end - begin - kBegin.size());
+  const bool is_code = code.size() <= kLongest && std::all_of(code.begin(), code.end(), is_alphanumeric);
+  return is_code ? code : std::string_view();
 }
 
 }  // namespace
@@ -185,7 +199,7 @@ S3::S3() {
 }
 
 Url S3::locate(const Url& object) const {
-  const size_t begin = std::string_view("s3://").size(), slash = object.target.find('/', begin);
+  const size_t begin = kS3Scheme.size(), slash = object.target.find('/', begin);
   const std::string bucket = object.target.substr(begin, slash - begin), key = encoded(object.target.substr(slash + 1));
   Url url{.local = false, .target = {}, .host = host_, .secure = secure_, .range = object.range, .s3 = access_};
   if (!endpoint_.empty()) {
@@ -202,31 +216,31 @@ Url S3::locate(const Url& object) const {
 }
 
 /// https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html has the codes.
-std::string s3_advice(const S3Access& access, std::string_view page, const std::string& region) {
-  if (is_region(region) && region != access.region)
-    return fmt::format(": the bucket is in {}; set AWS_REGION={}", region, region);
-  constexpr std::string_view kBegin = "<Code>", kEnd = "</Code>";
-  constexpr size_t kLongest = 64;
-  const size_t begin = page.find(kBegin), end = page.find(kEnd, begin == std::string_view::npos ? page.size() : begin);
-  if (end == std::string_view::npos) return {};
-  const std::string_view code = page.substr(begin + kBegin.size(), end - begin - kBegin.size());
-  if (code.size() > kLongest || !std::all_of(code.begin(), code.end(), [](unsigned char letter) {
-        return letter < 0x80 && std::isalnum(letter);
-      }))
-    return {};
-  const std::map<std::string_view, std::string_view> kAdvice = {
+S3Refusal read_refusal(const S3Access& access, std::string_view page, const std::string& region) {
+  constexpr std::string_view kEnded = "the session has ended; get new keys and a new AWS_SESSION_TOKEN and start again";
+  constexpr std::string_view kUnknown = "nobody has this AWS_ACCESS_KEY_ID there; set it, or the endpoint, anew";
+  const std::map<std::string_view, std::string_view> kOfAsker = {
       {"SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY is not the secret of AWS_ACCESS_KEY_ID; set both anew"},
-      {"InvalidAccessKeyId", "nobody has this AWS_ACCESS_KEY_ID there; set it, or the endpoint, anew"},
-      {"ExpiredToken", "the session has ended; get new keys and a new AWS_SESSION_TOKEN and start again"},
+      {"InvalidAccessKeyId", kUnknown},
+      {"InvalidSecurity", kUnknown},
+      {"ExpiredToken", kEnded},
+      {"TokenRefreshRequired", kEnded},
       {"InvalidToken", "AWS_SESSION_TOKEN is not of these keys; set all three anew, or take it away"},
-      {"RequestTimeTooSkewed", "this machine's clock is wrong; set it"},
+      {"RequestTimeTooSkewed", "this machine's clock is wrong; set it"}};
+  const std::map<std::string_view, std::string_view> kOfObject = {
       {"AuthorizationHeaderMalformed", "most likely another region's; set AWS_REGION"},
       {"AccessDenied", access.is_anonymous()
                            ? "it is not public, and there are no keys; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
                            : "these keys may not read it, or there is no such object"}};
-  const auto advice = kAdvice.find(code);
-  return fmt::format(", {}{}{}", code, advice == kAdvice.end() ? "" : ": ",
-                     advice == kAdvice.end() ? "" : advice->second);
+  const std::string_view code = code_of(page);
+  if (const auto advice = kOfAsker.find(code); advice != kOfAsker.end())
+    return {.advice = fmt::format(", {}: {}", code, advice->second), .is_of_asker = true};
+  if (is_region(region) && region != access.region)
+    return {.advice = fmt::format(": the bucket is in {}; set AWS_REGION={}", region, region)};
+  if (code.empty()) return {};
+  const auto advice = kOfObject.find(code);
+  return {.advice =
+              advice == kOfObject.end() ? fmt::format(", {}", code) : fmt::format(", {}: {}", code, advice->second)};
 }
 
 }  // namespace atelier

@@ -16,16 +16,17 @@ struct S3Access {
 };
 
 /// Where the objects of s3:// urls are, and in whose name they are asked for, as AWS's own tools are told: by the
-/// environment, then by the profile AWS_PROFILE ("default") of ~/.aws/credentials and ~/.aws/config.
+/// environment, then by the profile of ~/.aws/credentials and ~/.aws/config.
 ///
 ///   keys      AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; both of the first two, or the profile's
 ///   region    AWS_REGION, AWS_DEFAULT_REGION, the profile's, us-east-1
 ///   endpoint  AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, the profile's endpoint_url; else Amazon's of the region
+///   profile   AWS_PROFILE, AWS_DEFAULT_PROFILE, default
 ///   files     AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE
 class S3 {
  public:
-  /// Throws std::invalid_argument, with a file's name and line but never its text, when a file is open to everybody on
-  /// this machine, or what is given cannot be.
+  /// Throws std::invalid_argument, with a file's name but never its text, when a file cannot be read, is over 1 MiB or
+  /// holds keys and is open to everybody on this machine, or what is given cannot be.
   S3();
 
   /// The web server's url of an object (Url::in_bucket): https://bucket.s3.region.amazonaws.com/key, or
@@ -39,9 +40,14 @@ class S3 {
   bool secure_ = true;
 };
 
-/// What an answer that refuses an object tells its user to do, to be put behind its status: ", AccessDenied: ...".
-///   page    the beginning of its body, where S3 puts the code of the error
+/// What an answer that refuses an object says.
+struct S3Refusal {
+  std::string advice = {};   ///< to be put behind its status, ", AccessDenied: ..."; may be empty
+  bool is_of_asker = false;  ///< of the keys, the session or the clock: it says nothing about the object
+};
+
+///   page    the beginning of the answer's body, where S3 puts the code of the error; HEAD has none
 ///   region  its x-amz-bucket-region
-std::string s3_advice(const S3Access& access, std::string_view page, const std::string& region);
+S3Refusal read_refusal(const S3Access& access, std::string_view page, const std::string& region);
 
 }  // namespace atelier

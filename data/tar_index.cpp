@@ -15,7 +15,7 @@
 namespace atelier {
 namespace {
 
-constexpr std::string_view kFormat = "atelier tar index 1";
+constexpr std::string_view kFormat = "atelier tar index 2";
 constexpr size_t kHashBytes = 64;  // hexadecimal
 
 }  // namespace

@@ -21,7 +21,7 @@ namespace {
 
 /// Whether the file that `name` names ends so, in any case; a url's query does not count.
 bool ends_in(std::string name, std::string_view ending) {
-  if (has_scheme(name) && !name.starts_with("s3://")) name.resize(std::min(name.find_first_of("?#"), name.size()));
+  if (has_scheme(name) && !name.starts_with(kS3Scheme)) name.resize(std::min(name.find_first_of("?#"), name.size()));
   if (name.size() < ending.size()) return false;
   return std::equal(ending.begin(), ending.end(), name.end() - static_cast<std::ptrdiff_t>(ending.size()),
                     [](char a, char b) { return a == std::tolower(static_cast<unsigned char>(b)); });

@@ -189,6 +189,7 @@ std::optional<Answer> Transfer::next_step(CURLcode result) {
     if (const auto failure = follow(location)) return answer(*failure);
     return std::nullopt;
   }
+  if (auto end = judge_asker()) return answer(std::move(end));
   if (auto failure = judge(result)) return answer(*std::move(failure));
   const bool has_looked = limits_.look > 0 && (!head_ || (status() == 200 && content_length() >= 0));
   if (has_looked) return answer(std::vector<std::byte>());

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "data/http.h"
 #include "data/pace.h"
 #include "data/retry.h"
+#include "data/s3.h"
 #include "data/source.h"
 
 namespace atelier {
@@ -30,8 +32,8 @@ std::optional<Failure> refuse_unseen(const Url& url, const HttpLimits& limits);
 ///         byte. When it only looks (HttpLimits::look) a HEAD that says 200 and how long is the answer; else GET asks
 ///         for the first bytes, and 206 is as good as 200.
 ///   Both  Objects of S3 are asked for with a signature (AWS Signature Version 4), made anew for each request; a
-///   redirect
-///         leads to where it is not known.
+///         redirect leads to where it is not known. An answer that refuses whoever signs is no failure of the object
+///         but ends the source (std::invalid_argument).
 ///         Redirects are followed here and not by libcurl, so that each is judged like a url of the list and carries
 ///         the headers of the server that it leads to, and no other's.
 ///         A Content-Length over the cap is kTooLargeByHead: not a byte of the body was taken.
@@ -84,6 +86,8 @@ class Transfer {
   Told told() const;
   std::optional<Failure> judge(CURLcode result);
   std::optional<Failure> judge_part() const;
+  S3Refusal refusal() const;
+  std::exception_ptr judge_asker() const;
   Failure transport_failure(CURLcode result);
   Failure timeout_failure() const;
   Failure cut_failure() const;

@@ -2,12 +2,16 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <exception>
 #include <fmt/format.h>
 #include <limits>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "data/ascii.h"
+#include "data/printable.h"
 #include "data/s3.h"
 #include "data/transfer.h"
 
@@ -17,13 +21,6 @@ namespace atelier {
 namespace {
 
 constexpr double kMaxRetryAfter = 3'600;  ///< seconds; whoever asks for more is asked again anyway
-
-/// Text that may come from a server, fit for a log: printable ASCII only.
-std::string printable(std::string text) {
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return text;
-}
 
 }  // namespace
 
@@ -43,7 +40,7 @@ long Transfer::status() const {
 std::string Transfer::header(const char* name) const {
   curl_header* found = nullptr;
   if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &found) != CURLHE_OK) return {};
-  return printable(std::string(found->value).substr(0, 200));
+  return printable(std::string_view(found->value).substr(0, 200));
 }
 
 Whole Transfer::whole() const {
@@ -123,13 +120,26 @@ std::optional<Failure> Transfer::judge_part() const {
   return std::nullopt;
 }
 
+/// Of S3 alone.
+S3Refusal Transfer::refusal() const {
+  if (!where_.s3 || status() < 300) return {};
+  return read_refusal(*where_.s3, page_, header("x-amz-bucket-region"));
+}
+
+/// What ends the run, if anything: S3 would refuse every other object, too.
+std::exception_ptr Transfer::judge_asker() const {
+  const S3Refusal refused = refusal();
+  if (!refused.is_of_asker) return nullptr;
+  return std::make_exception_ptr(std::invalid_argument(
+      fmt::format("{} answers HTTP {} to {}{}", where_.host, status(), method(), refused.advice)));
+}
+
 Failure Transfer::status_failure() const {
   const long code = status();
   curl_off_t wait = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_RETRY_AFTER, &wait);
-  const std::string advice = where_.s3 ? s3_advice(*where_.s3, page_, header("x-amz-bucket-region")) : "";
   return {.fault = Fault::kHttpStatus,
-          .detail = fmt::format("HTTP {} to {}{}", code, method(), advice),
+          .detail = fmt::format("HTTP {} to {}{}", code, method(), refusal().advice),
           .transient = code == 408 || code == 421 || code == 425 || code == 429 || code >= 500,
           .retry_after = std::clamp(static_cast<double>(wait), 0.0, kMaxRetryAfter),
           .status = static_cast<int>(code)};

@@ -1,7 +1,6 @@
 #include "data/url.h"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -12,8 +11,6 @@
 
 namespace atelier {
 namespace {
-
-constexpr std::string_view kS3 = "s3://";
 
 Failure bad_url(std::string detail) { return {.fault = Fault::kBadUrl, .detail = std::move(detail)}; }
 
@@ -36,27 +33,25 @@ std::optional<ByteRange> read_range(std::string_view text) {
 /// Names of buckets become names of hosts. Keys with . or .. for a folder would be another path on the way.
 std::variant<Url, Failure> parse_object(const std::string& text) {
   constexpr size_t kMostBucket = 63, kMostKey = 1024;
-  const size_t begin = kS3.size(), slash = std::min(text.find('/', begin), text.size());
+  const size_t begin = kS3Scheme.size(), slash = std::min(text.find('/', begin), text.size());
   const std::string bucket = text.substr(begin, slash - begin), key = text.substr(std::min(slash + 1, text.size()));
-  const auto is_edge = [](unsigned char letter) { return letter < 0x80 && std::isalnum(letter); };
-  const auto is_inner = [&](unsigned char letter) {
-    return is_edge(letter) || std::string_view("-._").find(static_cast<char>(letter)) != std::string_view::npos;
+  const auto is_inner = [](char letter) {
+    return is_alphanumeric(letter) || std::string_view("-._").find(letter) != std::string_view::npos;
   };
   if (bucket.empty() || bucket.size() > kMostBucket || !std::all_of(bucket.begin(), bucket.end(), is_inner) ||
-      !is_edge(static_cast<unsigned char>(bucket.front())) || !is_edge(static_cast<unsigned char>(bucket.back())) ||
-      bucket.find("..") != std::string::npos)
+      !is_alphanumeric(bucket.front()) || !is_alphanumeric(bucket.back()) || bucket.find("..") != std::string::npos)
     return bad_url("no bucket has such a name; it is written s3://bucket/key");
   if (key.empty() || key.size() > kMostKey) return bad_url("an s3:// url has a key of 1 to 1024 bytes");
   for (const char* folder : {"/./", "/../"}) {
     if (("/" + key + "/").find(folder) != std::string::npos) return bad_url("a key with . or .. for a folder");
   }
-  return Url{.local = false, .target = text, .host = std::string(kS3) + bucket, .in_bucket = true};
+  return Url{.local = false, .target = text, .host = std::string(kS3Scheme) + bucket, .in_bucket = true};
 }
 
 std::variant<Url, Failure> parse_whole(const std::string& text) {
   if (text.empty() || text.find('\0') != std::string::npos) return bad_url("an empty url, or one with a zero byte");
   if (text.find("://") == std::string::npos) return Url{.local = true, .target = text, .host = {}};
-  if (text.starts_with(kS3)) return parse_object(text);
+  if (text.starts_with(kS3Scheme)) return parse_object(text);
 
   const CurlUrl url(curl_url());
   const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, text.c_str(), CURLU_URLENCODE | CURLU_DISALLOW_USER);
@@ -80,8 +75,8 @@ std::variant<Url, Failure> parse_whole(const std::string& text) {
 bool has_scheme(std::string_view url) {
   const size_t colon = url.find("://");
   return colon != std::string_view::npos && colon > 0 &&
-         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](unsigned char letter) {
-           return std::isalnum(letter) || letter == '+' || letter == '-' || letter == '.';
+         std::all_of(url.begin(), url.begin() + static_cast<std::ptrdiff_t>(colon), [](char letter) {
+           return is_alphanumeric(letter) || letter == '+' || letter == '-' || letter == '.';
          });
 }
 

@@ -24,6 +24,9 @@ struct Url {
   std::shared_ptr<const S3Access> s3 = {};  ///< of a url that it made: in whose name it is asked for
 };
 
+/// What an object's url begins with.
+inline constexpr std::string_view kS3Scheme = "s3://";
+
 /// Whether `url` names its scheme (RFC 3986, section 3.1) and authority, and so is no path.
 bool has_scheme(std::string_view url);
 

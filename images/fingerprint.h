@@ -19,8 +19,8 @@ struct Fingerprint {
   bool operator==(const Fingerprint&) const = default;
 };
 
-/// Of a picture stretched to kSide x kSide; nothing: it is too plain or regular (one colour,
-/// stripes), and noise would decide what it is like.
+/// Of a picture stretched to kSide x kSide; nothing: it is too plain or regular (one colour, stripes), and noise would
+/// decide what it is like.
 ///   planes   3 * kSide * kSide bytes: red, green, blue
 ///   threads  any number at once; the same bits on every machine
 std::optional<Fingerprint> fingerprint(std::span<const uint8_t> planes);

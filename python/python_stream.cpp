@@ -84,7 +84,6 @@ Batch PythonStream::wait_for_batch() {
   });
 }
 
-/// Where warnings are errors, the batch at hand is lost.
 void PythonStream::warn() const {
   for (const std::string& sentence : warnings_->take())
     if (PyErr_WarnEx(PyExc_UserWarning, sentence.c_str(), 1) != 0) throw pybind11::error_already_set();
@@ -92,8 +91,8 @@ void PythonStream::warn() const {
 
 PythonBatch PythonStream::next() {
   while (true) {
+    warn();  // before there is a batch, which would be lost where warnings are errors
     Batch batch = wait_for_batch();
-    warn();
     if (batch.size > 0) return to_python(std::move(batch));
     raise_what_signals_say();
   }

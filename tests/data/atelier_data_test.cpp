@@ -14,6 +14,7 @@
 #include <thread>
 #include <unistd.h>
 
+#include "tests/data/s3_fixture.h"
 #include "tests/data/stream_fixture.h"
 #include "tests/data/tar_fixture.h"
 #include "tests/support/loopback_server.h"
@@ -450,7 +451,7 @@ TEST_F(AtelierDataTest, CreditsNameThoseWhoMustBeNamed) {
 
 TEST_F(AtelierDataTest, RefusesFlagsThatACommandDoesNotTake) {
   for (const char* command :
-       {"labels LIST --json", "verify LIST --held-out", "order LIST --ledger x", "pack LIST s --json",
+       {"labels LIST --json", "verify LIST --held-out", "order LIST --ledger x", "pack LIST s --out x",
         "stream LIST --sample 3", "bench LIST --dump 3", "credits LIST --out x"}) {
     std::string line = command;
     line.replace(line.find("LIST"), 4, list());
@@ -458,8 +459,10 @@ TEST_F(AtelierDataTest, RefusesFlagsThatACommandDoesNotTake) {
     EXPECT_THAT(read_file(errors()), HasSubstr(" takes no --")) << line;
   }
   run("labels " + list() + " --json");
-  EXPECT_EQ(read_file(errors()),
-            "atelier-data: labels takes no --json; leave it out (it is for stream, bench, probe, credits, retry)\n");
+  EXPECT_EQ(
+      read_file(errors()),
+      "atelier-data: labels takes no --json; leave it out (it is for stream, pack, verify, bench, probe, credits, "
+      "retry)\n");
 }
 
 TEST_F(AtelierDataTest, TheListWithoutAFlagIsASettingToo) {
@@ -467,6 +470,32 @@ TEST_F(AtelierDataTest, TheListWithoutAFlagIsASettingToo) {
   EXPECT_THAT(run("retry ledger.jsonl a.csv --show-config").out, HasSubstr("list: \"a.csv\""));
   EXPECT_THAT(run("retry ledger.jsonl --show-config").out, HasSubstr("list: \"\""));
   EXPECT_THAT(run("stream a.csv --show-config").out, ContainsRegex("a.csv\" +# argument"));
+}
+
+TEST_F(AtelierDataTest, KeysThatHaveEndedEndEveryCommandAndAreNobodysVerdict) {
+  const LoopbackServer server([](const HttpRequest& request, HttpReply& reply) {
+    const bool is_gone = request.path == "/b/gone.png";
+    reply.send_answer(is_gone ? 404 : 400, "<Error><Code>ExpiredToken</Code></Error>");
+  });
+  AwsEnvironment aws;
+  aws.set_keys("AKID", "secret");
+  aws.set("AWS_ENDPOINT_URL", server.url(""));
+  use_list("{\"url\":\"s3://b/gone.png\"}\n{\"url\":\"s3://b/0.png\"}\n{\"url\":\"s3://b/1.png\"}\n");
+  const std::string before = (folder_ / "before.jsonl").string(), ledger = (folder_ / "ledger.jsonl").string();
+  std::ofstream(before) << to_json(
+      {.entry = 1, .position = 0, .url = "s3://b/0.png", .fault = Fault::kTimeout, .detail = "slow", .attempts = 1});
+  const std::string one_by_one = " --allow-private --data.connections 1 --data.shuffle none --ledger " + ledger;
+  for (const std::string& command :
+       {"stream " + list() + one_by_one, "pack " + list() + " " + (folder_ / "store").string() + one_by_one,
+        "probe " + list() + " --allow-private", "retry " + before + " --allow-private"}) {
+    EXPECT_EQ(run(command).code, 2) << command;
+    EXPECT_THAT(read_file(errors()), HasSubstr("HTTP 400 to GET, ExpiredToken: the session has ended")) << command;
+    if (command.find(ledger) == std::string::npos) continue;
+    const Verdicts verdicts = Verdicts::from_jsonl(read_file(ledger));
+    EXPECT_TRUE(verdicts.has(0)) << "what was known before is written";
+    EXPECT_EQ(verdicts.all().size(), 1u) << command;
+    std::filesystem::remove(ledger);
+  }
 }
 
 TEST_F(AtelierDataTest, ListsThatNothingElseCanHelpEndWithTwo) {

@@ -226,6 +226,20 @@ TEST_F(TarListTest, AnIndexThatIsDamagedIsMadeAgain) {
   }
 }
 
+/// Of an Atelier that did not know every kind of image.
+TEST_F(TarListTest, AnIndexOfAnEarlierFormatIsMadeAnew) {
+  const std::string tar = write("0.tar", tar_of({"bed", "sofa"}));
+  const std::string before = open(tar)->sha256();
+  const std::string index = read_file(tar + ".index");
+  std::string body = index.substr(index.find('\n') + 1);
+  body.erase(body.find('\n', body.find('\n') + 1) + 1);  // one sample
+  const size_t format = body.find("atelier tar index ") + std::string("atelier tar index ").size();
+  body[format] = '1';
+  std::ofstream(tar + ".index", std::ios::binary) << sha256_hex(body) << "\n" << body;
+  EXPECT_EQ(open(tar)->sha256(), before);
+  EXPECT_EQ(read_file(tar + ".index"), index);
+}
+
 TEST_F(TarListTest, VerifyReadsTheTarAgain) {
   const std::string tar = write("0.tar", tar_of({"bed", "sofa"}));
   open(tar);

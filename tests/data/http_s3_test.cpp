@@ -1,10 +1,13 @@
 // s3:// urls, against a server on the loopback that checks every signature by itself (tests/support/sigv4.h).
 
+#include <atomic>
 #include <ctime>
+#include <exception>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
+#include <stdexcept>
 #include <string>
 
 #include "data/open_source.h"
@@ -60,6 +63,15 @@ class HttpS3Test : public ::testing::Test {
     EXPECT_THAT(failure(answer).detail, Not(HasSubstr("hunter2")));
     return failure(answer).detail;
   }
+  /// The sentence that ends the run of whoever asks `server`; empty: it does not end.
+  std::string end_by(const LoopbackServer& server) try {
+    const Answer answer = fetch_from(server, "s3://b/k");
+    if (const auto* end = std::get_if<std::exception_ptr>(&answer.body)) std::rethrow_exception(*end);
+    return {};
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), Not(HasSubstr("hunter2")));
+    return error.what();
+  }
 
   AwsEnvironment aws_;
 };
@@ -97,7 +109,7 @@ TEST_F(HttpS3Test, TheSessionsTokenGoesWithThem) {
   S3User user = kUser;
   user.token = "FwoGZXIvYXdzE+/==";
   LoopbackServer server(s3_of({{"/b/k", "image"}}, user));
-  EXPECT_THAT(detail_of(server), HasSubstr("InvalidToken"));
+  EXPECT_THAT(end_by(server), HasSubstr("InvalidToken"));
   aws_.set("AWS_SESSION_TOKEN", user.token);
   EXPECT_EQ(body(fetch_from(server, "s3://b/k")), "image");
 }
@@ -152,16 +164,32 @@ TEST_F(HttpS3Test, NoRedirectTakesKeysAlong) {
   expect_failure(fetch_from(to_bucket, "s3://b/k"), Fault::kRedirects, false);
 }
 
-TEST_F(HttpS3Test, AWrongSecretSaysWhatToDo) {
+TEST_F(HttpS3Test, AWrongSecretEndsTheRunAndSaysWhatToDo) {
   LoopbackServer server(s3_of({{"/b/k", "image"}}));
   aws_.set("AWS_SECRET_ACCESS_KEY", "hunter2wrong");
-  EXPECT_THAT(detail_of(server), HasSubstr("HTTP 403 to GET, SignatureDoesNotMatch: AWS_SECRET_ACCESS_KEY is not"));
+  EXPECT_EQ(end_by(server), fmt::format("127.0.0.1:{} answers HTTP 403 to GET, SignatureDoesNotMatch: "
+                                        "AWS_SECRET_ACCESS_KEY is not the secret of AWS_ACCESS_KEY_ID; set both anew",
+                                        server.port()));
+}
+
+TEST_F(HttpS3Test, WhatIsWrongWithTheAskerIsNoFailureOfTheObject) {
+  EXPECT_THAT(end_by(LoopbackServer(refusing(400, "ExpiredToken"))), HasSubstr("get new keys"));
+  EXPECT_THAT(end_by(LoopbackServer(refusing(400, "TokenRefreshRequired"))), HasSubstr("get new keys"));
+  EXPECT_THAT(end_by(LoopbackServer(refusing(403, "InvalidAccessKeyId"))), HasSubstr("AWS_ACCESS_KEY_ID"));
+  EXPECT_THAT(end_by(LoopbackServer(refusing(403, "InvalidSecurity"))), HasSubstr("AWS_ACCESS_KEY_ID"));
+  EXPECT_THAT(end_by(LoopbackServer(refusing(403, "RequestTimeTooSkewed"))), HasSubstr("clock"));
+}
+
+TEST_F(HttpS3Test, OnlyS3ItselfCanEndARun) {
+  const LoopbackServer stranger(refusing(400, "ExpiredToken"));
+  expect_failure(fetch_from(stranger, stranger.url("/k")), Fault::kHttpStatus, false);
+  const LoopbackServer server([&](const HttpRequest&, HttpReply& reply) {
+    reply.send_answer(307, page_of("TemporaryRedirect"), {"Location: " + stranger.url("/k")});
+  });
+  EXPECT_EQ(detail_of(server), "HTTP 400 to GET");
 }
 
 TEST_F(HttpS3Test, RefusalsSayWhatToDo) {
-  EXPECT_THAT(detail_of(LoopbackServer(refusing(400, "ExpiredToken"))), HasSubstr("get new keys"));
-  EXPECT_THAT(detail_of(LoopbackServer(refusing(403, "InvalidAccessKeyId"))), HasSubstr("AWS_ACCESS_KEY_ID"));
-  EXPECT_THAT(detail_of(LoopbackServer(refusing(403, "RequestTimeTooSkewed"))), HasSubstr("clock"));
   EXPECT_THAT(detail_of(LoopbackServer(refusing(403, "AccessDenied"))), HasSubstr("may not read it"));
   EXPECT_EQ(detail_of(LoopbackServer(refusing(403, "SomethingNew"))), "HTTP 403 to GET, SomethingNew");
   EXPECT_EQ(detail_of(LoopbackServer(refusing(403, "<b>\n"))), "HTTP 403 to GET");
@@ -257,6 +285,52 @@ TEST_F(S3StreamTest, ListsConditionsAndTarsOfObjectsAreTheSameSamples) {
   }
   config_.data.shuffle = Shuffle::kNone;
   EXPECT_EQ(pixels_of("s3://furniture/shards/{000..002}.tar"), pixels_of((folder_ / "{000..002}.tar").string()));
+}
+
+TEST_F(S3StreamTest, KeysThatEndEndTheRunWhichGoesOnWithNewOnes) {
+  constexpr int kBatches = 60;
+  objects_["/furniture/pieces/" + key_of(5)] = objects_.at("/furniture/pieces/" + key_of(6));
+  const S3User user = {kUser.key_id, kUser.secret, kUser.region, "first"};
+  const S3User next = {"AKIDNEXT", "hunter3", kUser.region, "next"};
+  std::atomic<int> left = 1'000'000;
+  LoopbackServer server(
+      [&, first = s3_of(objects_, user), then = s3_of(objects_, next)](const HttpRequest& request, HttpReply& reply) {
+        if (left-- > 0) return first(request, reply);
+        if (request.headers.at("x-amz-security-token") == next.token) return then(request, reply);
+        reply.send_answer(400, page_of("ExpiredToken"));
+      });
+  aws_.set("AWS_ENDPOINT_URL", server.url(""));
+  aws_.set_keys(user.key_id, user.secret);
+  aws_.set("AWS_SESSION_TOKEN", user.token);
+  config_.data.list = list_of("s3.jsonl", "s3://furniture/pieces/", false);
+  config_.data.head = HeadCheck::kNever;
+  manifest_ = open_list(config_.data, {});
+  std::vector<Sample> expected, samples;
+  {
+    Stream whole(config_, plan());
+    for (int i = 0; i < kBatches; ++i) append(expected, whole.next());
+  }
+  StreamPlan planned = plan();
+  {
+    Stream stream(config_, planned);
+    append(samples, stream.next());
+    left = 40;
+    try {
+      while (samples.size() < expected.size()) append(samples, stream.next());
+      ADD_FAILURE() << "the stream outlived its keys";
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr("ExpiredToken: the session has ended; get new keys"));
+    }
+    EXPECT_TRUE(stream.ledger().all().empty());
+    planned.start = stream.state();
+  }
+  EXPECT_TRUE(planned.start.verdicts.all().empty());
+  aws_.set_keys(next.key_id, next.secret);
+  aws_.set("AWS_SESSION_TOKEN", next.token);
+  Stream stream(config_, planned);
+  while (samples.size() < expected.size()) append(samples, stream.next());
+  EXPECT_EQ(samples, expected);
+  EXPECT_TRUE(stream.state().verdicts.all().empty());
 }
 
 }  // namespace

@@ -112,6 +112,10 @@ TEST_F(S3Test, TakesKeysFromTheEnvironmentThenFromTheProfile) {
              "endpoint_url = http://store:81\n");
   EXPECT_EQ(access_of("s3://b/k").key_id, "AKDEFAULT");
   EXPECT_EQ(access_of("s3://b/k").region, "eu-west-1");
+  aws_.set("AWS_DEFAULT_PROFILE", "work");
+  EXPECT_EQ(access_of("s3://b/k").key_id, "AKWORK");
+  aws_.set("AWS_PROFILE", "default");
+  EXPECT_EQ(access_of("s3://b/k").key_id, "AKDEFAULT") << "AWS_PROFILE counts more";
   aws_.set("AWS_PROFILE", "work");
   EXPECT_EQ(access_of("s3://b/k").key_id, "AKWORK");
   EXPECT_EQ(access_of("s3://b/k").secret, "s+/w=");
@@ -149,6 +153,11 @@ TEST_F(S3Test, SaysWhatIsWrongWithoutTellingSecrets) {
   EXPECT_THAT(refusal(), AllOf(HasSubstr("chmod 600"), Not(HasSubstr("hunter2"))));
   aws_.set_keys("AK", "s");
   EXPECT_EQ(refusal(), "") << "nobody looks into the file";
+  const auto large = aws_.write("large", std::string((1 << 20) + 1, '#'));
+  for (const std::string& file : {large.string(), large.parent_path().string()}) {
+    aws_.set("AWS_CONFIG_FILE", file);
+    EXPECT_THAT(refusal(), HasSubstr(file));
+  }
 }
 
 TEST_F(S3Test, BucketsAndKeysThatCannotBeAreBadUrls) {
