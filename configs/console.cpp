@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <utility>
 
+#include "configs/printable.h"
+
 namespace atelier {
 namespace {
 
@@ -28,7 +30,9 @@ size_t columns() {
 
 Console::Console() : terminal_(::isatty(STDERR_FILENO) == 1), interval_(terminal_ ? 500 : 10'000) {}
 
-void Console::say(const std::string& line) { write(fmt::format("{}{}\n", terminal_ ? kClearLine : "", line)); }
+void Console::say(const std::string& line) {
+  write(fmt::format("{}{}\n", terminal_ ? kClearLine : "", printable(line)));
+}
 
 bool Console::progress_due() const { return SteadyClock::now() - last_ >= interval_; }
 
@@ -36,7 +40,7 @@ void Console::progress(const std::string& line) {
   if (!progress_due()) return;
   last_ = SteadyClock::now();
   if (!terminal_) return say(line);
-  write(fmt::format("{}{:.{}}", kClearLine, line, columns()));
+  write(fmt::format("{}{:.{}}", kClearLine, printable(line), columns()));
 }
 
 void Console::clear() {

@@ -16,6 +16,7 @@
 #include "configs/help.h"
 #include "configs/interrupt.h"
 #include "configs/preset.h"
+#include "configs/printable.h"
 
 namespace atelier {
 namespace {
@@ -58,7 +59,7 @@ void hold_standard_streams() {
 
 int fail(const Program& program, const char* what, ExitCode code) {
   const std::string_view message = what;  // LibTorch appends a stack trace from the second line on
-  std::fputs(fmt::format("{}: {}\n", program.name, message.substr(0, message.find('\n'))).c_str(), stderr);
+  std::fputs(fmt::format("{}: {}\n", program.name, printable(message.substr(0, message.find('\n')))).c_str(), stderr);
   return code;
 }
 

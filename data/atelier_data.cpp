@@ -24,7 +24,7 @@
 #include "data/meter.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/progress.h"
 #include "data/stream.h"
 

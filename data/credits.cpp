@@ -10,7 +10,7 @@
 
 #include "data/ascii.h"
 #include "data/fault_counts.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/row_ranges.h"
 
 namespace atelier {

@@ -4,7 +4,7 @@
 #include "data/command.h"
 #include "data/credits.h"
 #include "data/fault_counts.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/stream.h"
 
 // atelier-data credits LIST

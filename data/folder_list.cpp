@@ -9,8 +9,8 @@
 #include <system_error>
 #include <vector>
 
+#include "configs/utf8.h"
 #include "data/ascii.h"
-#include "data/utf8.h"
 #include "images/endings.h"
 
 namespace atelier {
@@ -58,6 +58,10 @@ std::string row_of(const fs::path& folder, const std::string& image) {
     throw std::invalid_argument(
         fmt::format("{}: the name of {} is not UTF-8, or has a control character in it; rename it", folder.string(),
                     nlohmann::json(image).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace)));
+  if (image.find("#bytes=") != std::string::npos)
+    throw std::invalid_argument(
+        fmt::format("{}: the name {} would be read as a part of a file, because of its \"#bytes=\"; rename it",
+                    folder.string(), image));
   nlohmann::ordered_json row{{"url", image}};
   if (const size_t slash = image.find('/'); slash != std::string::npos) row["label"] = image.substr(0, slash);
   return row.dump() + "\n";

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "data/name_hash.h"
-#include "data/utf8.h"
+#include "configs/utf8.h"
 
 namespace atelier {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "data/lookalikes.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 
 // Near duplicates in words.
 

@@ -171,21 +171,25 @@ int run_pack(const Invocation& invocation, const Config& given) {
   double seconds = 0;
   // Of the store; told at the latest when the stream goes, or by a source that a stall has left behind.
   const auto failure = std::make_shared<std::string>();
+  std::stop_source leave;  // at Ctrl-C, and when the disk refuses: what came after would be for nothing
+  const std::stop_callback interrupted(invocation.stop, [&] { leave.request_stop(); });
   {
     MakeSource bytes = web_source(config.data);
     if (shrinking.side > 0)
       bytes = [=, other = bytes, threads = decode_threads(config.data.threads)](Source::Handler handler) {
         return std::make_unique<ShrinkingSource>(shrinking, threads, manifest, other, std::move(handler));
       };
-    Stream stream(
-        config, std::move(plan),
-        kept_in(store, manifest, config.data, bytes, [failure](const std::string& sentence) { *failure = sentence; }));
+    Stream stream(config, std::move(plan),
+                  kept_in(store, manifest, config.data, bytes, [failure, leave](const std::string& sentence) mutable {
+                    *failure = sentence;
+                    leave.request_stop();
+                  }));
     const auto write_ledger = [&] {
       if (ledger) publish_file(*ledger, stream.ledger().to_jsonl());
     };
     try {
       const Meter meter(stream, rows.size(), report);
-      complete = take_samples(stream, invocation.stop);
+      complete = take_samples(stream, leave.get_token());
       seconds = meter.seconds();
     } catch (const std::exception&) {
       write_ledger();
@@ -194,7 +198,9 @@ int run_pack(const Invocation& invocation, const Config& given) {
     write_ledger();
     went = stream.report();
   }
-  if (!failure->empty()) throw std::runtime_error(*failure);
+  if (!failure->empty())
+    throw std::runtime_error(
+        fmt::format("{}; what came before is kept, and the same command goes on from there", *failure));
   const auto mended = complete ? mend(*store, *manifest, invocation.stop) : std::nullopt;
   complete = mended.has_value();
   const StoreMending mending = mended.value_or(StoreMending());

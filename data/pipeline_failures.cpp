@@ -3,7 +3,7 @@
 #include <stdexcept>
 
 #include "data/pipeline.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/url.h"
 
 // The part of the pipeline that deals with what went wrong: try again, take the next entry, or end the run.

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/probe.h"
 
 // A probe's report in words.
@@ -149,7 +149,7 @@ std::string probe_text(const ProbeReport& report) {
   FaultCounts dead = report.failures;
   const uint64_t too_large = std::exchange(dead.at(static_cast<size_t>(Fault::kTooLargeByHead)), 0);
   std::string text =
-      fmt::format("{} of {} rows asked for, none fetched{}\n", grouped(report.asked), grouped(report.rows),
+      fmt::format("{} of {} rows asked for{}\n", grouped(report.asked), grouped(report.rows),
                   report.asked < report.planned ? fmt::format("; stopped before {}", grouped(report.planned)) : "");
   text += fmt::format("alive      {}\n", share_text(report.alive, report));
   text += fmt::format("dead       {}: {}\n", share_text(report.asked - report.alive - too_large, report),

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <variant>
 
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/url.h"
 
 namespace atelier {

@@ -10,7 +10,7 @@
 
 #include "data/ascii.h"
 #include "data/list_rows.h"
-#include "data/utf8.h"
+#include "configs/utf8.h"
 #include "images/endings.h"
 
 namespace atelier {

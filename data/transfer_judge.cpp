@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "data/ascii.h"
-#include "data/printable.h"
+#include "configs/printable.h"
 #include "data/s3.h"
 #include "data/transfer.h"
 

@@ -92,6 +92,12 @@ TEST(CommandLine, RefusesWhatCannotBeMeant) {
   EXPECT_THAT(probe({"--label=" + std::string(100'000, 'x')}).err, HasSubstr("is longer than 4096 bytes"));
 }
 
+TEST(CommandLine, LetsNoTextMoveTheCursor) {
+  const std::string file = written("escape.yaml", "\"da\\e[31mta\":\n  threads: 2\n");
+  expect_refused({"--config", file},
+                 "file " + file + ": da\\x1b[31mta.threads is no setting; did you mean data.threads?");
+}
+
 TEST(CommandLine, RefusesABadEnvironmentToo) {
   expect_refused({}, "environment BATCH_SIZE: cannot be \"0\"; it takes an integer from 1 to 65536", {"BATCH_SIZE=0"});
   expect_refused({}, "environment ATELIER_SED: no such setting; did you mean ATELIER_SEED?", {"ATELIER_SED=1"});

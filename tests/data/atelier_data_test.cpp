@@ -314,7 +314,8 @@ TEST_F(AtelierDataTest, APackThatCannotBeWrittenEndsWithOneAndGoesOnAfterwards) 
   std::filesystem::resize_file(store / "shard-00000.h5", 100);
   std::filesystem::create_directories(store / "shard-00001.h5" / "in the way");
   EXPECT_EQ(run("pack " + list() + " " + store.string()).code, 1);
-  EXPECT_THAT(read_file(errors()), HasSubstr("shard-00001.h5"));
+  EXPECT_THAT(read_file(errors()),
+              AllOf(HasSubstr("shard-00001.h5"), HasSubstr("the same command goes on from there")));
   EXPECT_EQ(read_file(store / "index.json"), index);
   std::filesystem::remove_all(store / "shard-00001.h5");
   EXPECT_THAT(run("pack " + list() + " " + store.string()).out, HasSubstr("holds 40 of 41 images in 1 shard; "))
@@ -595,7 +596,7 @@ TEST_F(AtelierDataTest, ProbeGroupsPicturesThatLookAlike) {
 TEST_F(AtelierDataTest, ProbeSaysWhatAListIsWorth) {
   const Outcome all = run("probe " + list());
   EXPECT_EQ(all.code, 0);
-  EXPECT_THAT(all.out, HasSubstr("41 of 41 rows asked for, none fetched\n"));
+  EXPECT_THAT(all.out, HasSubstr("41 of 41 rows asked for\n"));
   EXPECT_THAT(all.out, HasSubstr(": missing-file 1\n"));
   const std::string some = run("probe " + list() + " --sample 10 --json --seed 5").out;
   EXPECT_EQ(nlohmann::json::parse(some)["asked"], 10);

@@ -151,6 +151,9 @@ TEST_F(FolderListTest, WithoutAnImageOrWithANameThatNoListHoldsIsOneSentence) {
   fs::remove(folder_ / "f" / "a\nb.png");
   write("f/\xff.png", "");
   EXPECT_THAT(complaint(path("f")), HasSubstr("rename it"));
+  fs::remove(folder_ / "f" / "\xff.png");
+  write("f/a#bytes=0-9.png", "");
+  EXPECT_THAT(complaint(path("f")), HasSubstr("a#bytes=0-9.png would be read as a part of a file"));
 }
 
 TEST_F(TarListTest, HasARowASampleWhoseUrlIsItsPlace) {

@@ -1,11 +1,11 @@
-#include "data/printable.h"
+#include "configs/printable.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <fmt/format.h>
 
-#include "data/utf8.h"
+#include "configs/utf8.h"
 
 namespace atelier {
 namespace {

@@ -1,4 +1,4 @@
-#include "data/printable.h"
+#include "configs/printable.h"
 
 #include <gtest/gtest.h>
 
