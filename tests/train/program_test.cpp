@@ -29,7 +29,7 @@ using testing::HasSubstr;
 /// atelier-train under way; killed if a test leaves it.
 class Process {
  public:
-  Process(std::vector<std::string> arguments, const fs::path& log) : log_(log) {
+  Process(std::vector<std::string> arguments, const fs::path& log, const fs::path& said = "/dev/null") : log_(log) {
     arguments.insert(arguments.begin(), ATELIER_BIN_DIR "/atelier-train");
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
@@ -37,6 +37,7 @@ class Process {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, said.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
     if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) pid_ = -1;
     posix_spawn_file_actions_destroy(&actions);
   }
@@ -124,9 +125,10 @@ class Training : public testing::Test {
     return all;
   }
 
-  int run(const std::vector<std::string>& arguments, std::string* log = nullptr) const {
-    Process process(arguments, folder_ / "log");
+  int run(const std::vector<std::string>& arguments, std::string* log = nullptr, std::string* said = nullptr) const {
+    Process process(arguments, folder_ / "log", folder_ / "said");
     const int code = process.wait();
+    if (said) *said = read_file(folder_ / "said");
     if (log) *log = process.log();
     return code;
   }
@@ -220,9 +222,6 @@ TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {
   EXPECT_EQ(rest.wait(), 130) << rest.log();
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TrainingOfEachKind, testing::Values("diffusion", "pix2pix"),
-                         [](const auto& kind) { return kind.param; });
-
 TEST_F(Training, NamesTheListThatIsMissing) {
   std::string log;
   EXPECT_EQ(run({"--train.run_dir", folder_ / "run"}, &log), 2);
@@ -283,6 +282,60 @@ TEST_F(Training, TakesAShortStepWithTheDiffusionPreset) {
   EXPECT_GT(line["loss"]["denoiser"], 0);
 }
 
+TEST_P(TrainingOfEachKind, StopsAfterAStepAndGoesOn) {
+  const fs::path run_dir = folder_ / "run";
+  auto some_steps = arguments(run_dir, GetParam());
+  some_steps.insert(some_steps.end(), {"--until", "5"});
+  std::string log;
+  ASSERT_EQ(run(some_steps, &log), 0) << log;
+  EXPECT_THAT(log, HasSubstr("stopped as asked and saved at position 20"));
+  EXPECT_EQ(verify_checkpoint(list_checkpoints(run_dir).back()).position, 20U);
+  some_steps.back() = "7";
+  ASSERT_EQ(run(some_steps, &log), 0) << log;
+  EXPECT_EQ(verify_checkpoint(list_checkpoints(run_dir).back()).position, 28U);
+}
+
+TEST_P(TrainingOfEachKind, ProvesThatAResumedRunIsTheSame) {
+  const fs::path run_dir = folder_ / "run";
+  auto verify = arguments(run_dir, GetParam());
+  verify.insert(verify.begin(), "verify-resume");
+  verify.insert(verify.end(), {"--steps", "7", "--legs", "3"});
+  std::string log, said;
+  ASSERT_EQ(run(verify, &log, &said), 0) << log;
+  EXPECT_EQ(said, "the same run: 7 steps straight and in 3 legs, every entry, loss and tensor bit for bit\n");
+  EXPECT_FALSE(fs::exists(run_dir)) << "the run itself is not begun";
+  EXPECT_FALSE(fs::exists(folder_ / "run.verify-resume")) << "nothing is left when there is nothing to look at";
+}
+
+TEST_F(Training, SaysWhereAResumedRunParts) {
+  const fs::path run_dir = folder_ / "run";
+  auto verify = arguments(run_dir, "diffusion", {{"data.shuffle", "none"}, {"data.held_out", "0"}});
+  verify.insert(verify.begin(), "verify-resume");
+  verify.insert(verify.end(), {"--steps", "4"});
+  Process process(verify, folder_ / "log", folder_ / "said");
+  while (process.running() && !fs::exists(folder_ / "run.verify-resume/resumed")) std::this_thread::sleep_for(1ms);
+  const auto other = encode_png(picture(0));  // at a later step: row 9 is seen by step 3
+  std::ofstream(folder_ / "9.png", std::ios::binary)
+      .write(std::bit_cast<const char*>(other.data()), static_cast<std::streamsize>(other.size()));
+  ASSERT_EQ(process.wait(), 1) << process.log();
+  const std::string said = read_file(folder_ / "said");
+  EXPECT_THAT(said, HasSubstr("the pixels part at step 3, of the same entries"));
+  EXPECT_THAT(said, HasSubstr("the numbers part at step 3: the loss of denoiser is"));
+  EXPECT_THAT(said, HasSubstr("model.safetensors: "));
+  EXPECT_THAT(process.log(), HasSubstr("both are left in"));
+  EXPECT_TRUE(fs::exists(folder_ / "run.verify-resume/straight"));
+}
+
+TEST_F(Training, RefusesCommandsAndFlagsThatItDoesNotHave) {
+  std::string log;
+  EXPECT_EQ(run({"verify-resum"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("did you mean verify-resume?"));
+  EXPECT_EQ(run({"verify-resume", "--until", "3"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("verify-resume does not take --until"));
+  EXPECT_EQ(run({"--until", "0"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("--until takes a whole number from 1 on"));
+}
+
 TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {
   const fs::path run_dir = folder_ / "run";
   const auto two_epochs = arguments(run_dir, "diffusion", {{"train.epochs", "2"}});
@@ -296,6 +349,9 @@ TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {
               testing::AllOf(HasSubstr("warning"), HasSubstr("damaged"), HasSubstr("goes on at position 12 of 24")));
   EXPECT_EQ(read_file(weights), good) << "the same bytes again";
 }
+
+INSTANTIATE_TEST_SUITE_P(Kinds, TrainingOfEachKind, testing::Values("diffusion", "pix2pix"),
+                         [](const auto& kind) { return kind.param; });
 
 }  // namespace
 }  // namespace atelier

@@ -1,0 +1,144 @@
+#include "train/loop.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <string>
+
+#include "base/files.h"
+#include "data/progress.h"
+#include "train/checkpoint.h"
+#include "train/examples.h"
+#include "train/grid.h"
+#include "train/held_out.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+using Time = std::chrono::steady_clock;
+
+double seconds_between(Time::time_point from, Time::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+bool Every::due() {
+  const auto now = Time::now();
+  if (seconds_between(last_, now) < seconds_) return false;
+  last_ = now;
+  return true;
+}
+
+TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& report, Stream& stream, Console& console,
+                           Trace* trace)
+    : config_(config),
+      session_(session),
+      trainer_(*session.trainer),
+      report_(report),
+      stream_(stream),
+      console_(console),
+      trace_(trace),
+      players_(player_names(*session.objective)),
+      stream_report_(kReportSeconds) {}
+
+bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
+  const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
+  while (goes_on() && !stop.stop_requested() && step(stop)) {
+    if (epoch_ends()) end_epoch();
+  }
+  if (saved_ != clock().position()) save();
+  tolerate([&] { write_stream_report(); }, "");
+  report_.status(clock(), clock().finished() ? "finished" : "interrupted");
+  return clock().finished();
+} catch (const std::exception&) {
+  tolerate([&] { report_.status(clock(), "failed"); }, "");
+  tolerate([&] { write_stream_report(); }, "");
+  throw;
+}
+
+bool TrainingLoop::epoch_ends() const {
+  return clock().finished() || clock().step() % static_cast<uint64_t>(config_.train.steps_per_epoch) == 0;
+}
+
+/// The epoch that just ended, from 1.
+int64_t TrainingLoop::epoch() const {
+  return (static_cast<int64_t>(clock().step()) - 1) / config_.train.steps_per_epoch + 1;
+}
+
+/// False: stopped while it waited for data.
+bool TrainingLoop::step(const std::stop_token& stop) {
+  const auto asked = Time::now();
+  const Batch batch = next_batch(stop);
+  if (batch.size == 0) return false;
+  const auto got = Time::now();
+  const StepResult result = trainer_.step(to_examples(batch, trainer_.state().choices.device));
+  const auto done = Time::now();
+  if (result.skipped > 0)
+    console_.warn(fmt::format("step {}: an update was not finite and was left out", clock().step()));
+  if (trace_) trace_->step(clock(), batch, players_, result);
+  tolerate([&] {
+    report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
+    if (status_.due()) report_.status(clock(), "running");
+    if (stream_report_.due()) write_stream_report();
+  });
+  if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
+  return true;
+}
+
+/// A stream that fails for good ends the run, but not before what was trained is saved.
+Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
+  const auto asked = Time::now();
+  for (;;) {
+    Batch batch = stream_.next(stop, std::chrono::milliseconds(500));
+    if (batch.size > 0 || stop.stop_requested()) return batch;
+    if (console_.progress_due())
+      console_.progress(fmt::format("no data for {:.0f} s (failures: {})  {}", seconds_between(asked, Time::now()),
+                                    failures_text(stream_.report()), report_.progress(clock())));
+    if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
+    if (stream_report_.due()) tolerate([&] { write_stream_report(); });
+  }
+} catch (const std::runtime_error&) {
+  if (clock().step() > 0) tolerate([&] { save(); }, "");
+  throw;
+}
+
+void TrainingLoop::end_epoch() {
+  const bool last = clock().finished();
+  if (!session_.held_out.positions.empty()) {
+    const HeldOutLoss loss = held_out_loss(trainer_, session_.held_out);
+    tolerate([&] { report_.held_out(clock(), trainer_.objective().held_out_name(), loss); });
+  }
+  if (last || epoch() % config_.train.sample_every == 0) {
+    const Image grid = sample_grid(trainer_, session_.shown);
+    tolerate([&] { report_.samples(clock(), grid); });
+  }
+  if (last || epoch() % config_.train.checkpoint_every == 0) tolerate([&] { save(); });
+  tolerate([&] { report_.status(clock(), "running"); });
+  console_.say(report_.progress(clock()));
+}
+
+void TrainingLoop::write_stream_report() const {
+  publish_file(fs::path(config_.train.run_dir) / "stream.json",
+               summary_json(stream_.report(), seconds_between(begin_, Time::now())) + "\n");
+}
+
+void TrainingLoop::save() {
+  const fs::path run_dir = config_.train.run_dir;
+  const std::string verdicts = stream_.state().verdicts.to_jsonl();
+  save_checkpoint(run_dir, clock().position(), trainer_.snapshot(verdicts));
+  saved_ = clock().position();
+  publish_file(run_dir / "verdicts.jsonl", verdicts);
+  prune_checkpoints(run_dir, saved_, config_.train.keep_checkpoints);
+}
+
+/// A disk that is full for a while must not end a run: it goes on, and the next epoch tries again. Whether the end of
+/// the run could be saved decides run().
+void TrainingLoop::tolerate(const std::function<void()>& write, const char* then) try {
+  write();
+} catch (const std::runtime_error& error) {
+  console_.warn(std::string(error.what()) + then);
+}
+
+}  // namespace atelier

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "configs/config.h"
+#include "configs/console.h"
+#include "data/stream.h"
+#include "train/report.h"
+#include "train/session.h"
+#include "train/trace.h"
+
+namespace atelier {
+
+/// True at most once in so many seconds.
+class Every {
+ public:
+  explicit Every(double seconds) : seconds_(seconds) {}
+  bool due();
+
+ private:
+  double seconds_;
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+/// A run under way: takes batches from the stream to the trainer, and shows and saves what comes of it. Part of the
+/// program: it prints.
+class TrainingLoop {
+ public:
+  /// All of them outlive the loop. `trace` may be null.
+  TrainingLoop(const Config& config, Session& session, Report& report, Stream& stream, Console& console,
+               Trace* trace = nullptr);
+
+  /// Steps until the run is finished, `until` steps are done since its start, or `stop` is requested; then saves.
+  /// Returns whether the run is finished. Throws when the stream ends for good (saved before), when training has
+  /// diverged (not saved), and when the last saving fails.
+  bool run(const std::stop_token& stop, std::optional<uint64_t> until = {});
+
+ private:
+  const Clock& clock() const { return trainer_.clock(); }
+  bool epoch_ends() const;
+  int64_t epoch() const;
+  bool step(const std::stop_token& stop);
+  Batch next_batch(const std::stop_token& stop);
+  void end_epoch();
+  void write_stream_report() const;
+  void save();
+  void tolerate(const std::function<void()>& write, const char* then = " The run goes on.");
+
+  const Config& config_;
+  Session& session_;
+  Trainer& trainer_;
+  Report& report_;
+  Stream& stream_;
+  Console& console_;
+  Trace* const trace_;
+  const std::vector<std::string> players_;  // their names
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  Every status_{10}, stream_report_;
+  uint64_t saved_ = std::numeric_limits<uint64_t>::max();  // position of the last save; none yet
+};
+
+}  // namespace atelier

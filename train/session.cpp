@@ -1,0 +1,157 @@
+#include "train/session.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/files.h"
+#include "data/open_source.h"
+#include "data/progress.h"
+#include "data/rebase.h"
+#include "train/examples.h"
+#include "train/grid.h"
+#include "train/held_out.h"
+#include "train/run_state.h"
+
+namespace atelier {
+namespace {
+
+std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& console, const std::stop_token& stop) {
+  if (data.list.empty())
+    throw std::invalid_argument(
+        "data.list is not set: name the list of images to train on, such as --data.list furniture.jsonl.");
+  return atelier::open_list(data, show_share(console, "reading the list", stop),
+                            [&](const std::string& sentence) { console.warn(sentence); });
+}
+
+/// The held-out samples that fit in memory, drawn by the seed; none when nothing is held out.
+Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manifest>& manifest, Console& console,
+                        const std::stop_token& stop) {
+  if (config.data.held_out <= 0) return {};
+  if (manifest->split(config.data.held_out, true).empty()) {
+    console.warn("data.held_out leaves no sample of this list out: there will be no held-out loss.");
+    return {};
+  }
+  StreamPlan plan = plan_stream(config, manifest, /*held_out=*/true);
+  plan.order.mode = OrderMode::kFull;  // the first rows of a list sorted by label would all have one label
+  return fetch_examples(config, plan, kHeldOutSamples, stop);
+}
+
+/// What the run began with, for the sample grids of a run that holds nothing out.
+Examples fetch_first_rows(const Config& config, const std::shared_ptr<const Manifest>& manifest, uint64_t window,
+                          const std::stop_token& stop) {
+  StreamPlan plan = plan_stream(config, manifest);
+  plan.order.window = window;
+  return fetch_examples(config, plan, kGridRows, stop);
+}
+
+std::string describe_players(Objective& objective) {
+  std::string text;
+  for (const Player& player : objective.players()) {
+    int64_t weights = 0;
+    for (const auto& parameter : player.module->parameters()) weights += parameter.numel();
+    text += fmt::format(", {} {:.2f} million weights", player.name, static_cast<double>(weights) * 1e-6);
+  }
+  return text;
+}
+
+/// "40 x 24 (1200 rows), 32 x 32 (800 rows)"
+std::string describe_shapes(const StreamPlan& plan) {
+  std::vector<uint64_t> rows(plan.frames.size());
+  for (const Stratum& stratum : plan.strata) rows[stratum.shape] += stratum.rows.size();
+  std::string text;
+  for (size_t shape = 0; shape < rows.size(); ++shape) {
+    const auto [width, height] = plan.frames[shape];
+    if (rows[shape] > 0)
+      text += fmt::format("{}{} x {} ({} rows)", text.empty() ? "" : ", ", width, height, rows[shape]);
+  }
+  return text;
+}
+
+void announce(Console& console, const Config& config, const RunState& state, const Session& session) {
+  const Choices& choices = state.choices;
+  const ModelSpec& spec = session.objective->spec();
+  console.say(fmt::format("device {}, {} threads, precision {} ({})", choices.device.str(), choices.threads,
+                          precision_name(choices.precision.dtype), choices.precision.why));
+  console.say(fmt::format("model {} at {} pixels{}", spec.kind, spec.image_size, describe_players(*session.objective)));
+  const std::string labels = spec.labels.empty() ? "no labels" : fmt::format("{} labels", spec.labels.size());
+  console.say(fmt::format("list {}: {} rows to train on, {}", config.data.list, session.plan.order.entries, labels));
+  if (session.plan.has_shapes()) console.say("shapes, width x height: " + describe_shapes(session.plan));
+  console.say(fmt::format("run folder {}: {} position {} of {}", session.folder.path.string(),
+                          session.folder.newest ? "goes on at" : "starts at", state.clock.position(),
+                          state.clock.total()));
+}
+
+/// From where `state` stands to the end of the run.
+void place(StreamPlan& plan, const RunState& state) {
+  const Clock& clock = state.clock;
+  const uint64_t left = clock.total() - std::min(clock.total(), clock.position());
+  plan.order.window = state.choices.window;
+  plan.start.position = clock.position();
+  plan.end = clock.position() + (left + clock.batch() - 1) / clock.batch() * clock.batch();
+  plan.origin = state.lists.back().position;
+  check_share(plan);
+}
+
+/// Weights, optimizer, averages and verdicts of the newest checkpoint.
+void load_newest(Session& session, const RunState& saved) {
+  const RunState& state = session.trainer->state();
+  session.trainer->load(session.folder.newest->folder);
+  Verdicts& verdicts = session.plan.start.verdicts;
+  verdicts = Verdicts::from_jsonl(read_file(session.folder.newest->folder / "verdicts.jsonl"));
+  if (state.lists != saved.lists) verdicts = rebase(verdicts, *session.manifest);
+}
+
+}  // namespace
+
+Session open_session(const Config& config, Console& console, const std::stop_token& stop) {
+  auto manifest = open_list(config.data, console, stop);
+  RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
+  const auto reading_shapes = show_share(console, "reading the shapes", stop);
+  StreamPlan plan = plan_stream(config, manifest, /*held_out=*/false, reading_shapes);
+  Session session{.manifest = std::move(manifest),
+                  .folder = std::move(folder),
+                  .plan = std::move(plan),
+                  .objective = {},
+                  .trainer = {},
+                  .held_out = {},
+                  .shown = {}};
+  std::vector<std::string> warnings = session.folder.warnings;
+  const auto& newest = session.folder.newest;
+  const RunState saved =
+      newest ? run_state_from_json(newest->state) : begin_run(config, *session.manifest, session.plan.order.window);
+  const RunState state = newest ? continue_run(saved, config, *session.manifest, warnings) : saved;
+  for (const std::string& warning : warnings) console.warn(warning);
+  if (session.plan.has_shapes())
+    session.plan = with_block(config, std::move(session.plan), state.clock.segments().front().batch, reading_shapes);
+
+  session.objective = make_objective(describe_model(config, session.manifest->labels()), config.seed);
+  session.objective->to(state.choices.device);
+  session.trainer = std::make_unique<Trainer>(*session.objective, config, state);
+  announce(console, config, state, session);
+  place(session.plan, state);
+  if (newest && !session.finished()) load_newest(session, saved);
+  return session;
+}
+
+std::vector<std::string> player_names(Objective& objective) {
+  std::vector<std::string> names;
+  for (const Player& player : objective.players()) names.push_back(player.name);
+  return names;
+}
+
+void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop) {
+  Config square = config;
+  square.data.shapes = Shapes::kSquare;  // of what is generated, and so of what is shown and measured
+  session.held_out = fetch_held_out(square, session.manifest, console, stop);
+  if (!session.held_out.positions.empty())
+    console.say(fmt::format("{} held-out samples", session.held_out.positions.size()));
+  const bool needs_rows = session.held_out.positions.empty() && session.objective->spec().condition != "none";
+  session.shown =
+      needs_rows ? fetch_first_rows(square, session.manifest, session.plan.order.window, stop) : session.held_out;
+}
+
+}  // namespace atelier

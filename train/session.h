@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "configs/config.h"
+#include "configs/console.h"
+#include "data/manifest.h"
+#include "data/plan.h"
+#include "models/objective.h"
+#include "train/run_folder.h"
+#include "train/trainer.h"
+
+/// A run, opened: what a start of atelier-train puts together before the first step. Part of the program: it prints.
+namespace atelier {
+
+struct Session {
+  std::shared_ptr<const Manifest> manifest;
+  RunFolder folder;  ///< locked
+  StreamPlan plan;   ///< from where the run goes on to its end
+  std::unique_ptr<Objective> objective;
+  std::unique_ptr<Trainer> trainer;  ///< with the newest checkpoint's tensors, unless the run is finished
+  Examples held_out;                 ///< in memory on the CPU; empty: none
+  Examples shown;                    ///< for the sample grids
+
+  bool finished() const { return trainer->clock().finished(); }
+};
+
+/// Opens the list, the run's folder and its newest good checkpoint, and builds the networks; says what it found.
+/// Throws std::invalid_argument, one sentence, for what the user must change.
+Session open_session(const Config& config, Console& console, const std::stop_token& stop);
+
+/// Of the objective's players, in order.
+std::vector<std::string> player_names(Objective& objective);
+
+/// Fetches `held_out` and `shown`. A stop leaves less.
+void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop);
+
+}  // namespace atelier

@@ -1,0 +1,123 @@
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fmt/format.h>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/files.h"
+#include "configs/console.h"
+#include "configs/settings.h"
+#include "models/checkpoint.h"
+#include "train/child.h"
+#include "train/command.h"
+#include "train/compare_runs.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kSteps = 8, kLegs = 2;
+
+/// Every setting as a flag, so that no environment of the child can say otherwise; but where the run lies.
+std::vector<std::string> as_flags(const Config& config) {
+  std::vector<std::string> flags;
+  for (const SettingInfo& setting : list_settings()) {
+    if (setting.key == "train.run_dir" || setting.key == "train.resume" || setting.key.starts_with("generate."))
+      continue;
+    flags.push_back("--" + setting.key);
+    flags.push_back(setting_text(config, setting.key));
+  }
+  return flags;
+}
+
+/// The precision that a run has chosen: `auto` measures, and so may choose otherwise each time that a run begins.
+std::string precision_of(const std::filesystem::path& checkpoint) {
+  return verify_checkpoint(checkpoint).state.at("choices").at("precision").get<std::string>();
+}
+
+/// Runs the training of `config` in processes of its own, in folders beside each other.
+class Rehearsal {
+ public:
+  Rehearsal(const Invocation& invocation, const fs::path& folder, uint64_t steps)
+      : flags_(as_flags(invocation.config())), stop_(invocation.stop), folder_(folder), steps_(steps) {}
+
+  /// From here on, whatever the settings say.
+  void set(const std::string& key, const std::string& value) {
+    *std::next(std::ranges::find(flags_, "--" + key)) = value;
+  }
+
+  /// A run called `name`, up to `steps`, stopped `legs` - 1 times on the way.
+  Recorded run(const std::string& name, uint64_t legs) {
+    Recorded recorded;
+    for (uint64_t leg = 0; leg < legs; ++leg) {
+      recorded.traces.push_back(folder_ / fmt::format("{}-{}.trace", name, leg + 1));
+      run_leg(name, recorded.traces.back(), (leg + 1) * steps_ / legs, leg > 0);
+    }
+    recorded.checkpoint = list_checkpoints(folder_ / name).back();
+    return recorded;
+  }
+
+ private:
+  void run_leg(const std::string& name, const fs::path& trace, uint64_t until, bool resumes) {
+    std::vector<std::string> arguments = flags_;
+    arguments.insert(arguments.end(), {"--train.run_dir", folder_ / name, "--train.resume", resumes ? "must" : "never",
+                                       "--until", std::to_string(until), "--trace", trace});
+    Child child(std::move(arguments), folder_ / (name + ".log"));
+    for (;;) {
+      if (const auto code = child.poll()) {
+        if (*code == kGood) return;
+        throw std::runtime_error(fmt::format("the {} run ended with {}: {}", name, *code, child.last_words()));
+      }
+      if (stop_.stop_requested()) throw Interrupted{};
+      console_.progress(fmt::format("{} run, to step {} of {}: {}", name, until, steps_, child.last_words()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+
+  std::vector<std::string> flags_;
+  const std::stop_token stop_;
+  const fs::path folder_;
+  const uint64_t steps_;
+  Console console_;
+};
+
+}  // namespace
+
+int run_verify_resume(const Invocation& invocation) {
+  const uint64_t steps = count_flag(invocation, "steps").value_or(kSteps);
+  const uint64_t legs = count_flag(invocation, "legs").value_or(kLegs);
+  if (legs < 2 || legs > steps)
+    throw std::invalid_argument(fmt::format("--legs takes 2 to the number of --steps, {}, not {}", steps, legs));
+  const fs::path folder = invocation.config().train.run_dir + ".verify-resume";
+  if (fs::exists(folder))
+    throw std::invalid_argument(
+        fmt::format("{} is there already, from a comparison before: look at it, then remove it", folder.string()));
+  fs::create_directories(folder);
+  std::vector<std::string> found;
+  try {
+    Rehearsal rehearsal(invocation, folder, steps);
+    const Recorded straight = rehearsal.run("straight", 1);
+    rehearsal.set("train.precision", precision_of(straight.checkpoint));
+    found = differences(straight, rehearsal.run("resumed", legs));
+  } catch (...) {
+    fs::remove_all(folder);
+    throw;
+  }
+  if (found.empty()) {
+    fs::remove_all(folder);
+    fmt::print("the same run: {} steps straight and in {} legs, every entry, loss and tensor bit for bit\n", steps,
+               legs);
+    return kGood;
+  }
+  for (const std::string& difference : found) fmt::print("{}\n", difference);
+  throw std::runtime_error(
+      fmt::format("the resumed run is not the straight one; both are left in {} to look at", folder.string()));
+}
+
+}  // namespace atelier
