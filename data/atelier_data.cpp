@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "configs/console.h"
 #include "configs/nearest.h"
+#include "configs/printable.h"
 #include "configs/program.h"
 #include "data/ascii.h"
 #include "data/bench.h"
@@ -24,7 +25,6 @@
 #include "data/meter.h"
 #include "data/open_source.h"
 #include "data/order_quality.h"
-#include "configs/printable.h"
 #include "data/progress.h"
 #include "data/stream.h"
 

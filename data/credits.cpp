@@ -8,9 +8,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "configs/printable.h"
 #include "data/ascii.h"
 #include "data/fault_counts.h"
-#include "configs/printable.h"
 #include "data/row_ranges.h"
 
 namespace atelier {

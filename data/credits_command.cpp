@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include "configs/console.h"
+#include "configs/printable.h"
 #include "data/command.h"
 #include "data/credits.h"
 #include "data/fault_counts.h"
-#include "configs/printable.h"
 #include "data/stream.h"
 
 // atelier-data credits LIST

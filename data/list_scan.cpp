@@ -8,8 +8,8 @@
 #include <unordered_map>
 
 #include "base/random.h"
-#include "data/name_hash.h"
 #include "configs/utf8.h"
+#include "data/name_hash.h"
 
 namespace atelier {
 namespace {

@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "data/lookalikes.h"
 #include "configs/printable.h"
+#include "data/lookalikes.h"
 
 // Near duplicates in words.
 

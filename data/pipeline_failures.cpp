@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <stdexcept>
 
-#include "data/pipeline.h"
 #include "configs/printable.h"
+#include "data/pipeline.h"
 #include "data/url.h"
 
 // The part of the pipeline that deals with what went wrong: try again, take the next entry, or end the run.

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <utility>
 
+#include "configs/utf8.h"
 #include "data/ascii.h"
 #include "data/list_rows.h"
-#include "configs/utf8.h"
 #include "images/endings.h"
 
 namespace atelier {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "data/ascii.h"
 #include "configs/printable.h"
+#include "data/ascii.h"
 #include "data/s3.h"
 #include "data/transfer.h"
 
