@@ -44,14 +44,26 @@ bool is_tiff(std::span<const std::byte> bytes) {
 
 bool is_bmp(std::span<const std::byte> bytes) { return has_at(bytes, 0, "BM"); }
 
+/// One way to read a file of a kind; JPEGs have theirs, as they can be read smaller.
+struct Format {
+  bool (*is)(std::span<const std::byte> bytes);
+  Reading (*read)(std::span<const std::byte> bytes, int64_t max_pixels);
+  uint64_t (*decoding_bytes)(std::span<const std::byte> bytes, int64_t max_pixels);
+};
+constexpr std::array kFormats = {
+    Format{is_png, read_png, png_decoding_bytes},    Format{is_webp, read_webp, webp_decoding_bytes},
+    Format{is_avif, read_avif, avif_decoding_bytes}, Format{is_jxl, read_jxl, jxl_decoding_bytes},
+    Format{is_tiff, read_tiff, tiff_decoding_bytes}, Format{is_bmp, read_bmp, bmp_decoding_bytes}};
+
+/// Null: none of them.
+const Format* format_of(std::span<const std::byte> bytes) {
+  const auto* format = std::ranges::find_if(kFormats, [&](const Format& each) { return each.is(bytes); });
+  return format == kFormats.end() ? nullptr : format;
+}
+
 Reading read(std::span<const std::byte> bytes, int min_side, int64_t max_pixels) {
   if (is_jpeg(bytes)) return read_jpeg(bytes, min_side, max_pixels);
-  if (is_png(bytes)) return read_png(bytes, max_pixels);
-  if (is_webp(bytes)) return read_webp(bytes, max_pixels);
-  if (is_avif(bytes)) return read_avif(bytes, max_pixels);
-  if (is_jxl(bytes)) return read_jxl(bytes, max_pixels);
-  if (is_tiff(bytes)) return read_tiff(bytes, max_pixels);
-  if (is_bmp(bytes)) return read_bmp(bytes, max_pixels);
+  if (const Format* format = format_of(bytes)) return format->read(bytes, max_pixels);
   return DecodeFailure{DecodeFault::kNotAnImage,
                        bytes.empty() ? "an empty file" : "neither JPEG, PNG, WebP, AVIF, JPEG XL, TIFF nor BMP"};
 }
@@ -107,13 +119,8 @@ std::optional<DecodeFailure> decode_framed(std::span<const std::byte> bytes, con
 
 uint64_t decoding_bytes(std::span<const std::byte> bytes, const Size& frame, int64_t max_pixels) {
   if (is_jpeg(bytes)) return jpeg_decoding_bytes(bytes, frame, max_pixels);
-  if (is_png(bytes)) return png_decoding_bytes(bytes, max_pixels);
-  if (is_webp(bytes)) return webp_decoding_bytes(bytes, max_pixels);
-  if (is_avif(bytes)) return avif_decoding_bytes(bytes, max_pixels);
-  if (is_jxl(bytes)) return jxl_decoding_bytes(bytes, max_pixels);
-  if (is_tiff(bytes)) return tiff_decoding_bytes(bytes, max_pixels);
-  if (is_bmp(bytes)) return bmp_decoding_bytes(bytes, max_pixels);
-  return 0;
+  const Format* format = format_of(bytes);
+  return format ? format->decoding_bytes(bytes, max_pixels) : 0;
 }
 
 std::optional<DecodeFailure> judge_size(std::string_view format, int64_t width, int64_t height, int64_t max_pixels) {
