@@ -66,9 +66,8 @@ class Attention(nn.Module):
     def forward(self, x):
         n, _, height, width = x.shape
         qkv = self.qkv(self.norm(x)).view(n, 3, self.heads, -1, height * width)
-        query, key, value = qkv.unbind(1)  # each [N, heads, C / heads, H * W]
-        weights = torch.einsum("nhcq,nhck->nhqk", query, key) / math.sqrt(query.shape[2])
-        mixed = torch.einsum("nhqk,nhck->nhcq", weights.softmax(dim=-1), value)
+        query, key, value = qkv.transpose(3, 4).unbind(1)  # each [N, heads, H * W, C / heads]
+        mixed = F.scaled_dot_product_attention(query, key, value).transpose(2, 3)
         return x + self.project(mixed.reshape(x.shape))
 
 

@@ -1,7 +1,5 @@
 #include <cstdlib>
 #include <fmt/format.h>
-#include <limits>
-#include <malloc.h>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,6 +9,7 @@
 #include "data/open_source.h"
 #include "data/stream.h"
 #include "train/command.h"
+#include "train/freed_memory.h"
 #include "train/loop.h"
 #include "train/report.h"
 #include "train/session.h"
@@ -18,13 +17,6 @@
 
 namespace atelier {
 namespace {
-
-/// Large blocks stay with the process instead of going back to the system at every free: otherwise each step on a CPU
-/// faults its activations in again (about 9 % of a convolution step).
-void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the most that glibc takes
-  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-}
 
 /// Launchers of distributed training start many processes and tell each how many they are.
 void refuse_many_processes() {
