@@ -102,6 +102,16 @@ void publish_file(const fs::path& target, const std::function<void(const WriteBy
   sync_path(parent_of(target));
 }
 
+std::string write_file(const fs::path& path, const std::function<void(const WriteBytes&)>& fill) {
+  const Descriptor file(path, O_WRONLY | O_CREAT | O_TRUNC);
+  Sha256 hash;
+  fill([&](std::string_view bytes) {
+    hash.update(std::as_bytes(std::span(bytes)));
+    write_all(file, bytes, path);
+  });
+  return hash.hex();
+}
+
 std::string read_file(const fs::path& path, size_t max_bytes) {
   const Descriptor file(path, O_RDONLY);
   std::string bytes;

@@ -95,12 +95,13 @@ struct TrainConfig {
   int64_t average_halflife = 20'000;  ///< positions; half-life of the running average of the weights
   int64_t checkpoint_every = 1;       ///< epochs
   int64_t keep_checkpoints = 3;       ///< newest ones that stay on disk
+  int64_t keep_every = 0;             ///< checkpoints; each so-manieth stays for good; 0: none
   int64_t sample_every = 1;           ///< epochs; a grid of samples
 };
 
 /// What atelier-generate is asked for.
 struct GenerateConfig {
-  std::string checkpoint;  ///< run folder or one position's folder
+  std::string checkpoint;  ///< run folder, one position's folder or a weights file
   std::string label;
   int variations = 1;
   std::string image;      ///< a design to start from, or whose outline is taken

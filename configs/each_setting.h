@@ -140,13 +140,16 @@ void each_train_setting(AnyConfig& config, Visit&& visit) {
         Integer{1, 1'000'000});
   visit(Setting{"train.keep_checkpoints", "", "newest checkpoints that stay on disk"}, train.keep_checkpoints,
         Integer{1, 1'000'000});
+  visit(Setting{"train.keep_every", "checkpoints", "from one that stays for good to the next; 0: none does"},
+        train.keep_every, Integer{0, 1'000'000});
   visit(Setting{"train.sample_every", "epochs", "between sample grids"}, train.sample_every, Integer{1, 1'000'000});
 }
 
 template <class AnyConfig, class Visit>
 void each_generate_setting(AnyConfig& config, Visit&& visit) {
   auto& generate = config.generate;
-  visit(Setting{"generate.checkpoint", "", "run folder, or one position's folder in it"}, generate.checkpoint, Text{});
+  visit(Setting{"generate.checkpoint", "", "run folder, one position's folder in it, or a weights file"},
+        generate.checkpoint, Text{});
   visit(Setting{"generate.label", "", "kind of furniture: one of the checkpoint's labels"}, generate.label, Text{});
   visit(Setting{"generate.variations", "images", "how many to make"}, generate.variations, Integer{1, 64});
   visit(Setting{"generate.image", "", "picture to start from, or whose outline is taken"}, generate.image, Text{});

@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <system_error>
 #include <torch/torch.h>
 
+#include "base/files.h"
 #include "images/transform.h"
 #include "models/checkpoint.h"
 #include "models/device.h"
 #include "models/objective.h"
 #include "models/weights.h"
+#include "models/weights_file.h"
 
 namespace atelier {
 namespace {
@@ -28,22 +31,35 @@ std::string sealed_hash(const Checkpoint& checkpoint, const std::string& file) {
   return files.at(file).get<std::string>();
 }
 
+/// The weights to generate with, and the hash that names them.
+struct Chosen {
+  WeightsFile file;
+  std::string sha256;
+};
+
+Chosen load_single_file(const std::filesystem::path& path, bool average) {
+  Chosen chosen{load_weights(path), sha256_file(path)};
+  if (!average && chosen.file.weights == "average")
+    throw std::invalid_argument(fmt::format(
+        "{} holds the average of the weights, and generate.average is false: export the raw weights for that.",
+        path.string()));
+  return chosen;
+}
+
+Chosen load_from_run(const std::filesystem::path& path, bool average, std::vector<std::string>& warnings) {
+  const Checkpoint checkpoint = open_checkpoint(path, warnings);
+  const std::string name = average ? "ema.safetensors" : "model.safetensors";
+  const std::string hash = sealed_hash(checkpoint, name);
+  Chosen chosen{load_weights(checkpoint.folder / name), hash};
+  chosen.file.weights = average ? "average" : "raw";
+  chosen.file.position = checkpoint.position;
+  return chosen;
+}
+
 /// The network that a weights file describes and fills. Players that keep no average, such as a discriminator, only
 /// matter in training and stay as they are.
-std::unique_ptr<Objective> load_objective(const std::filesystem::path& path) {
-  const TensorFile file = load_tensors(path);
-  const auto text = file.metadata.find("atelier.spec");
-  if (text == file.metadata.end())
-    throw std::invalid_argument(
-        fmt::format("{} was not written by Atelier: its metadata has no \"atelier.spec\".", path.string()));
-  const auto json = nlohmann::json::parse(text->second, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded())
-    throw std::invalid_argument(fmt::format("The \"atelier.spec\" in {} is not JSON.", path.string()));
-  const auto spec = json.get<ModelSpec>();
-  if (spec.least_bytes() > std::filesystem::file_size(path))  // before memory is taken for it
-    throw std::invalid_argument(
-        fmt::format("The \"atelier.spec\" in {} describes a larger network than the file holds.", path.string()));
-  auto objective = make_objective(spec, 0);
+std::unique_ptr<Objective> make_network(const WeightsFile& file) {
+  auto objective = make_objective(file.spec, 0);
   for (const Player& player : objective->players()) {
     player.module->eval();
     if (player.averaged) load_into(*player.module, player.name, file.tensors);
@@ -95,15 +111,18 @@ std::optional<Rgb> color_of(const torch::Tensor& colors) {
 
 Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings) {
   if (config.checkpoint.empty())
-    throw std::invalid_argument("Which model? Give --checkpoint DIR: a run folder, or one position's folder in it.");
+    throw std::invalid_argument(
+        "Which model? Give --checkpoint PATH: a run folder, one position's folder in it, or a weights file.");
   fix_arithmetic(choose_threads(config.threads));
   const torch::Device device = choose_device(config.device);
-  const Checkpoint checkpoint = open_checkpoint(config.checkpoint, warnings);
-  const std::string file = config.average ? "ema.safetensors" : "model.safetensors";
-  const std::string hash = sealed_hash(checkpoint, file);
-  objective_ = load_objective(checkpoint.folder / file);
+  std::error_code unreadable;  // open_checkpoint says what is wrong
+  const Chosen chosen = std::filesystem::is_regular_file(config.checkpoint, unreadable)
+                            ? load_single_file(config.checkpoint, config.average)
+                            : load_from_run(config.checkpoint, config.average, warnings);
+  objective_ = make_network(chosen.file);
   objective_->to(device);
-  origin_ = {objective_->spec().kind, hash, config.average, checkpoint.position, device.is_cuda() ? "cuda" : "cpu",
+  const bool average = chosen.file.weights != "raw";
+  origin_ = {chosen.file.spec.kind, chosen.sha256, average, chosen.file.position, device.is_cuda() ? "cuda" : "cpu",
              at::get_num_threads()};
 }
 

@@ -19,8 +19,8 @@ class Objective;
 /// whatever it is asked for together with. Not thread-safe.
 class Engine {
  public:
-  /// Opens the checkpoint that `config` names, verifies it and loads its generator onto the device. Sets the number of
-  /// threads that LibTorch computes with, which is the process's.
+  /// Opens the checkpoint or the weights file that `config` names, verifies it and loads its generator onto the device.
+  /// Sets the number of threads that LibTorch computes with, which is the process's.
   ///   warnings  gains a sentence for each damaged checkpoint that was passed over
   /// Throws std::invalid_argument when there is no such checkpoint, it is damaged, or of another program.
   Engine(const GenerateConfig& config, std::vector<std::string>& warnings);

@@ -22,14 +22,8 @@ constexpr size_t kMaxStateBytes = size_t{64} << 20;
   throw std::invalid_argument(fmt::format("The checkpoint {} cannot be used: {}.", folder.string(), why));
 }
 
-/// The position that a folder's name says, when it is the name that checkpoint_folder gives.
-std::optional<uint64_t> position_of(const fs::path& folder) {
-  const std::string name = folder.filename().string();
-  uint64_t position = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), position);
-  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
-  if (checkpoint_folder({}, position).filename() != name) return std::nullopt;
-  return position;
+[[noreturn]] void refuse_unreadable(const fs::path& folder, const std::runtime_error& error) {
+  refuse(folder, fmt::format("it cannot be read ({})", error.what()));
 }
 
 /// A name that cannot lead out of the folder.
@@ -52,14 +46,6 @@ std::string seal_of(json state) {
   return sha256_hex(text);
 }
 
-void verify_file(const fs::path& folder, const std::string& name, const json& hash) {
-  if (!is_plain(name)) refuse(folder, fmt::format("its state.json names \"{}\", which is not a plain file name", name));
-  if (!hash.is_string()) refuse(folder, fmt::format("its state.json has no hash for {}", name));
-  if (!fs::is_regular_file(folder / name)) refuse(folder, fmt::format("{} is missing", name));
-  if (sha256_file(folder / name) != hash.get<std::string>())
-    refuse(folder, fmt::format("{} is damaged (its SHA-256 differs from the one in state.json)", name));
-}
-
 }  // namespace
 
 std::string seal_state(json state) {
@@ -69,6 +55,15 @@ std::string seal_state(json state) {
 
 fs::path checkpoint_folder(const fs::path& run_dir, uint64_t position) {
   return run_dir / "positions" / fmt::format("{:012}", position);
+}
+
+std::optional<uint64_t> position_of(const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  uint64_t position = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), position);
+  if (error != std::errc() || end != name.data() + name.size()) return std::nullopt;
+  if (checkpoint_folder({}, position).filename() != name) return std::nullopt;
+  return position;
 }
 
 std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
@@ -89,7 +84,7 @@ std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
   return folders;
 }
 
-Checkpoint verify_checkpoint(const fs::path& folder) try {
+Checkpoint read_checkpoint(const fs::path& folder) try {
   Checkpoint checkpoint{folder, 0, read_state(folder)};
   const json& state = checkpoint.state;
   if (!state.contains("format") || !state["format"].is_number_integer()) refuse(folder, "its state.json has no format");
@@ -103,10 +98,27 @@ Checkpoint verify_checkpoint(const fs::path& folder) try {
   checkpoint.position = state["position"].get<uint64_t>();
   for (const char* name : {"model.safetensors", "ema.safetensors"})
     if (!state["files"].contains(name)) refuse(folder, fmt::format("its state.json lists no {}", name));
-  for (const auto& [name, hash] : state["files"].items()) verify_file(folder, name, hash);
   return checkpoint;
 } catch (const std::runtime_error& error) {
-  refuse(folder, fmt::format("it cannot be read ({})", error.what()));
+  refuse_unreadable(folder, error);
+}
+
+void verify_file(const Checkpoint& checkpoint, const std::string& name) try {
+  const fs::path& folder = checkpoint.folder;
+  const json& hash = checkpoint.state.at("files").at(name);
+  if (!is_plain(name)) refuse(folder, fmt::format("its state.json names \"{}\", which is not a plain file name", name));
+  if (!hash.is_string()) refuse(folder, fmt::format("its state.json has no hash for {}", name));
+  if (!fs::is_regular_file(folder / name)) refuse(folder, fmt::format("{} is missing", name));
+  if (sha256_file(folder / name) != hash.get<std::string>())
+    refuse(folder, fmt::format("{} is damaged (its SHA-256 differs from the one in state.json)", name));
+} catch (const std::runtime_error& error) {
+  refuse_unreadable(checkpoint.folder, error);
+}
+
+Checkpoint verify_checkpoint(const fs::path& folder) {
+  Checkpoint checkpoint = read_checkpoint(folder);
+  for (const auto& [name, hash] : checkpoint.state["files"].items()) verify_file(checkpoint, name);
+  return checkpoint;
 }
 
 std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector<std::string>& warnings) {

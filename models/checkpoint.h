@@ -32,8 +32,17 @@ std::string seal_state(nlohmann::json state);
 /// positions/NNNNNNNNNNNN of a run.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run_dir, uint64_t position);
 
+/// The position that a folder's name says; nothing: it is not a name that checkpoint_folder gives.
+std::optional<uint64_t> position_of(const std::filesystem::path& folder);
+
 /// The sealed checkpoints' folders of a run, oldest first; nothing is verified.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& run_dir);
+
+/// Reads state.json of `folder` and checks its seal, but no other file. Throws as verify_checkpoint.
+Checkpoint read_checkpoint(const std::filesystem::path& folder);
+
+/// Compares the file `name` with its hash in "files" of state.json. Throws as verify_checkpoint.
+void verify_file(const Checkpoint& checkpoint, const std::string& name);
 
 /// Reads state.json of `folder` and compares every hash in it. Throws std::invalid_argument, one sentence, when
 /// something is missing, damaged or of another format version.

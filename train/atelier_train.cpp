@@ -30,30 +30,40 @@ const Program kProgram{
     .name = "atelier-train",
     .summary = "Trains a design model from a list of images, and goes on where it was stopped.",
     .sections = {"seed", "data", "model", "train"},
-    .positional = {"command"},
+    .positional = {"command", "path"},
     .flags =
         {
             {"until", "STEP", "stop after this step of the run, saved, as Ctrl-C does"},
             {"trace", "FILE", "write what each step took and gave, exactly, as a JSON line"},
             {"steps", "N", "verify-resume: steps to compare (8)"},
             {"legs", "L", "verify-resume: processes that the resumed run takes (2)"},
+            {"json", "", "inspect: what was found, as JSON"},
+            {"out", "FILE", "export: the file to write, which must not be there"},
+            {"weights", "average|raw", "export: the running average (average) or the last weights"},
         },
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs --resume must\n"
         "  atelier-train verify-resume --config sketch-64 --data.list furniture.jsonl --steps 12 --legs 3\n"
+        "  atelier-train inspect runs/chairs\n"
+        "  atelier-train export runs/chairs --out chairs.safetensors\n"
         "\n"
         "train, which may be left out, starts the run of train.run_dir or goes on with it;\n"
         "verify-resume trains a few steps of these settings straight and again with stops between,\n"
-        "each leg in a new process, and compares every entry, loss and tensor bit for bit.\n"};
+        "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
+        "inspect says what a run folder, one position's folder or a weights file holds, and whether it is whole;\n"
+        "export writes the weights of a run's newest good checkpoint, or of a position's folder, as one file.\n"};
 
 struct Command {
   const char* name;
   int (*run)(const Invocation&);
   std::vector<std::string> flags;  ///< those it takes
+  bool takes_path = false;         ///< after its name
 };
 const std::vector<Command> kCommands = {{"train", run_train, {"until", "trace"}},
-                                        {"verify-resume", run_verify_resume, {"steps", "legs"}}};
+                                        {"verify-resume", run_verify_resume, {"steps", "legs"}},
+                                        {"inspect", run_inspect, {"json"}, true},
+                                        {"export", run_export, {"out", "weights"}, true}};
 
 const Command& command_named(const std::string& name) {
   const auto command = std::ranges::find(kCommands, name, &Command::name);
@@ -67,8 +77,13 @@ const Command& command_named(const std::string& name) {
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   const Command& command = command_named(given.empty() ? "train" : given[0]);
-  if (given.size() > 1)
-    throw std::invalid_argument(fmt::format("{} takes settings and flags only; leave \"{}\" out", given[0], given[1]));
+  const size_t most = command.takes_path ? 2 : 1;
+  if (given.size() > most)
+    throw std::invalid_argument(fmt::format("{} takes {}settings and flags only; leave \"{}\" out", given[0],
+                                            command.takes_path ? "one path, " : "", given[most]));
+  if (command.takes_path && given.size() < 2)
+    throw std::invalid_argument(fmt::format(
+        "{0} takes a run folder or one position's folder, such as atelier-train {0} runs/chairs", given[0]));
   for (const auto& [flag, value] : invocation.flags)
     if (std::ranges::find(kProgram.flags, flag, &Flag::name) != kProgram.flags.end() &&
         std::ranges::find(command.flags, flag) == command.flags.end())

@@ -1,38 +1,92 @@
 #include "train/checkpoint.h"
 
 #include <algorithm>
-#include <fstream>
+#include <fmt/format.h>
+#include <functional>
+#include <optional>
 #include <stdexcept>
-#include <vector>
 
 #include "base/files.h"
 #include "models/checkpoint.h"
 #include "models/weights.h"
+#include "models/weights_file.h"
 
 namespace atelier {
 namespace {
 
 namespace fs = std::filesystem;
 
-void write_text(const fs::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) throw std::runtime_error("Cannot write " + path.string() + ": is the disk full?");
-}
+using Tensors = std::map<std::string, torch::Tensor>;
+using Metadata = std::map<std::string, std::string>;
+
+constexpr uint64_t kHeaderBytes = 160;       // of a tensor in a weights file, beside its name
+constexpr uint64_t kStateBytes = 64 * 1024;  // state.json, and what the file system adds to five files
 
 void write_snapshot(const fs::path& folder, const Snapshot& snapshot) {
-  const std::map<std::string, std::string> metadata = {{"format", "pt"},
-                                                       {"atelier.spec", nlohmann::json(snapshot.spec).dump()}};
-  save_tensors(folder / "model.safetensors", {snapshot.model, metadata});
-  save_tensors(folder / "ema.safetensors", {snapshot.average, metadata});
-  save_tensors(folder / "optimizer.safetensors", {snapshot.optimizer, metadata});
-  write_text(folder / "verdicts.jsonl", snapshot.verdicts);
-
   nlohmann::json state = snapshot.state;
-  for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
-    state["files"][name] = sha256_file(folder / name);
-  write_text(folder / "state.json", seal_state(state));
+  const auto seal = [&](const std::string& name, const std::function<void(const WriteBytes&)>& fill) {
+    state["files"][name] = write_file(folder / name, fill);
+  };
+  const auto seal_tensors = [&](const std::string& name, const Tensors& tensors, const Metadata& metadata) {
+    seal(name, [&](const WriteBytes& write) { write_tensors({tensors, metadata}, write); });
+  };
+  const uint64_t position = snapshot.state.value("position", uint64_t{0});
+  seal_tensors("model.safetensors", snapshot.model, weights_metadata({snapshot.spec, {}, "raw", position, {}}));
+  seal_tensors("ema.safetensors", snapshot.average, weights_metadata({snapshot.spec, {}, "average", position, {}}));
+  seal_tensors("optimizer.safetensors", snapshot.optimizer, weights_metadata({snapshot.spec, {}, "", 0, {}}));
+  seal("verdicts.jsonl", [&](const WriteBytes& write) { write(snapshot.verdicts); });
+  write_file(folder / "state.json", [&](const WriteBytes& write) { write(seal_state(state)); });
+}
+
+/// Which step ended at `position`; nothing: none did.
+std::optional<uint64_t> step_at(uint64_t position, const std::vector<Segment>& segments) {
+  for (auto segment = segments.rbegin(); segment != segments.rend(); ++segment) {
+    if (segment->position >= position) continue;
+    const uint64_t samples = position - segment->position;
+    if (segment->batch == 0 || samples % segment->batch != 0) return std::nullopt;
+    return segment->step + samples / segment->batch;
+  }
+  return std::nullopt;
+}
+
+bool stays_for_good(const fs::path& folder, const Keep& keep) {
+  if (keep.every == 0) return false;
+  const auto step = step_at(position_of(folder).value_or(0), keep.segments);
+  return step && *step % keep.every == 0;
+}
+
+/// What goes when, of the checkpoints up to position `saved`, `newest` stay beside those that stay for good.
+std::vector<fs::path> outlived(const fs::path& run_dir, uint64_t saved, size_t newest, const Keep& keep) {
+  auto folders = list_checkpoints(run_dir);
+  std::erase_if(folders, [&](const fs::path& folder) { return position_of(folder) > saved; });
+  folders.resize(folders.size() - std::min(folders.size(), newest));
+  std::erase_if(folders, [&](const fs::path& folder) { return stays_for_good(folder, keep); });
+  return folders;
+}
+
+/// What killed savings left behind.
+void remove_partial(const fs::path& run_dir) {
+  std::vector<fs::path> partial;
+  if (fs::is_directory(run_dir / "positions"))
+    for (const auto& entry : fs::directory_iterator(run_dir / "positions"))
+      if (entry.path().extension() == ".partial") partial.push_back(entry.path());
+  for (const fs::path& folder : partial) fs::remove_all(folder);
+}
+
+size_t newest_of(const Keep& keep) { return static_cast<size_t>(std::max<int64_t>(keep.newest, 1)); }
+
+uint64_t bytes_of(const Tensors& tensors) {
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += tensor.nbytes() + name.size() + kHeaderBytes;
+  return bytes;
+}
+
+uint64_t bytes_in(const fs::path& folder) {
+  uint64_t bytes = 0;
+  std::error_code ignored;  // what cannot be measured counts as nothing
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored))
+    if (entry.is_regular_file(ignored)) bytes += entry.file_size(ignored);
+  return bytes;
 }
 
 }  // namespace
@@ -43,15 +97,33 @@ void save_checkpoint(const fs::path& run_dir, uint64_t position, const Snapshot&
                  [&](const fs::path& folder) { write_snapshot(folder, snapshot); });
 }
 
-void prune_checkpoints(const fs::path& run_dir, uint64_t saved, int64_t keep) {
-  auto folders = list_checkpoints(run_dir);
-  const auto newest = std::find(folders.begin(), folders.end(), checkpoint_folder(run_dir, saved));
-  if (newest != folders.end()) folders.erase(newest + 1, folders.end());
-  const auto kept = std::min(folders.size(), static_cast<size_t>(std::max<int64_t>(keep, 1)));
-  folders.resize(folders.size() - kept);
-  for (const auto& entry : fs::directory_iterator(run_dir / "positions"))
-    if (entry.path().extension() == ".partial") folders.push_back(entry.path());
-  for (const fs::path& folder : folders) fs::remove_all(folder);
+uint64_t checkpoint_bytes(const Snapshot& snapshot) {
+  return bytes_of(snapshot.model) + bytes_of(snapshot.average) + bytes_of(snapshot.optimizer) +
+         snapshot.verdicts.size() + snapshot.state.dump().size() + kStateBytes;
+}
+
+Keep keep_of(const TrainConfig& config, const Clock& clock) {
+  return {.newest = config.keep_checkpoints,
+          .every = static_cast<uint64_t>(config.keep_every * config.checkpoint_every * config.steps_per_epoch),
+          .segments = clock.segments()};
+}
+
+void prune_checkpoints(const fs::path& run_dir, uint64_t saved, const Keep& keep) {
+  for (const fs::path& folder : outlived(run_dir, saved, newest_of(keep), keep)) fs::remove_all(folder);
+  remove_partial(run_dir);
+}
+
+void make_sure_of_room(const fs::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes) {
+  remove_partial(run_dir);
+  uint64_t leaving = 0;
+  for (const fs::path& folder : outlived(run_dir, position, newest_of(keep) - 1, keep)) leaving += bytes_in(folder);
+  const uint64_t needed = std::max(bytes, 2 * bytes - std::min(leaving, 2 * bytes));
+  const uint64_t free = fs::space(run_dir).available;
+  if (needed <= free) return;
+  throw std::runtime_error(fmt::format(
+      "The disk of {} has no room for two more checkpoints: {} bytes are needed and {} are free; make room, choose "
+      "another train.run_dir or a smaller model.",
+      run_dir.string(), needed, free));
 }
 
 }  // namespace atelier

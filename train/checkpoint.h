@@ -6,8 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <torch/torch.h>
+#include <vector>
 
+#include "configs/config.h"
 #include "models/spec.h"
+#include "train/clock.h"
 
 /// Writing checkpoints; models/checkpoint.h reads them. docs/run-folder.md describes the files.
 namespace atelier {
@@ -27,9 +30,27 @@ struct Snapshot {
 /// when the disk refuses.
 void save_checkpoint(const std::filesystem::path& run_dir, uint64_t position, const Snapshot& snapshot);
 
-/// Removes all but the newest `keep` checkpoints (at least 1) up to position `saved`, and what killed savings left
-/// behind. Checkpoints beyond `saved` stay uncounted: the run went back past them because they could not be used, and
-/// replaces or passes them when it gets there again.
-void prune_checkpoints(const std::filesystem::path& run_dir, uint64_t saved, int64_t keep);
+/// Bytes that such a checkpoint takes on the disk, to a few thousand.
+uint64_t checkpoint_bytes(const Snapshot& snapshot);
+
+/// Which checkpoints stay: a function of their positions alone, so that it does not matter how often a run was stopped.
+struct Keep {
+  int64_t newest = 1;                  ///< so many of the newest, at least 1
+  uint64_t every = 0;                  ///< for good: those whose step is a multiple of this; 0: none
+  std::vector<Segment> segments = {};  ///< Clock::segments(): which position is which step
+};
+
+/// train.keep_checkpoints and train.keep_every of a run with this clock.
+Keep keep_of(const TrainConfig& config, const Clock& clock);
+
+/// Removes the checkpoints up to position `saved` that `keep` does not name, and what killed savings left behind.
+/// Checkpoints beyond `saved` stay uncounted: the run went back past them because they could not be used, and replaces
+/// or passes them when it gets there again.
+void prune_checkpoints(const std::filesystem::path& run_dir, uint64_t saved, const Keep& keep);
+
+/// Removes what killed savings left behind. Then throws std::runtime_error, one sentence with what is needed and what
+/// is free, when the disk cannot hold two more checkpoints of `bytes` each beside those that stay after the next one:
+/// a new one is complete before an older one goes. `position` is where the run stands.
+void make_sure_of_room(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes);
 
 }  // namespace atelier

@@ -15,6 +15,12 @@ std::optional<uint64_t> count_flag(const Invocation& invocation, const std::stri
 /// Trains: starts the run of train.run_dir, or goes on with it.
 int run_train(const Invocation& invocation);
 
+/// What is in a run folder, one position's folder or a weights file; ends with 1 when no checkpoint there is good.
+int run_inspect(const Invocation& invocation);
+
+/// Writes the weights of a checkpoint as one file, which atelier-generate takes.
+int run_export(const Invocation& invocation);
+
 /// Whether a run of these settings that is stopped and resumed is the same run, bit for bit.
 int run_verify_resume(const Invocation& invocation);
 

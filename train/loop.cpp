@@ -7,7 +7,6 @@
 
 #include "base/files.h"
 #include "data/progress.h"
-#include "train/checkpoint.h"
 #include "train/examples.h"
 #include "train/grid.h"
 #include "train/held_out.h"
@@ -41,18 +40,20 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
       console_(console),
       trace_(trace),
       players_(player_names(*session.objective)),
-      stream_report_(kReportSeconds) {}
+      stream_report_(kReportSeconds),
+      writer_(config.train.run_dir, keep_of(config.train, trainer_.clock()), trainer_.snapshot("")) {}
 
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
   while (goes_on() && !stop.stop_requested() && step(stop)) {
     if (epoch_ends()) end_epoch();
   }
-  if (saved_ != clock().position()) save();
+  finish_saving();
   tolerate([&] { write_stream_report(); }, "");
   report_.status(clock(), clock().finished() ? "finished" : "interrupted");
   return clock().finished();
 } catch (const std::exception&) {
+  tell(writer_.wait(), "");
   tolerate([&] { report_.status(clock(), "failed"); }, "");
   tolerate([&] { write_stream_report(); }, "");
   throw;
@@ -78,6 +79,7 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   if (result.skipped > 0)
     console_.warn(fmt::format("step {}: an update was not finite and was left out", clock().step()));
   if (trace_) trace_->step(clock(), batch, players_, result);
+  tell(writer_.poll());
   tolerate([&] {
     report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
     if (status_.due()) report_.status(clock(), "running");
@@ -125,12 +127,21 @@ void TrainingLoop::write_stream_report() const {
 }
 
 void TrainingLoop::save() {
-  const fs::path run_dir = config_.train.run_dir;
-  const std::string verdicts = stream_.state().verdicts.to_jsonl();
-  save_checkpoint(run_dir, clock().position(), trainer_.snapshot(verdicts));
-  saved_ = clock().position();
-  publish_file(run_dir / "verdicts.jsonl", verdicts);
-  prune_checkpoints(run_dir, saved_, config_.train.keep_checkpoints);
+  tell(writer_.save(clock().position(), trainer_.snapshot(stream_.state().verdicts.to_jsonl())));
+}
+
+/// What is on the disk at the end decides: a save that failed is tried once more.
+void TrainingLoop::finish_saving() {
+  tell(writer_.wait(), "");
+  if (writer_.saved() == clock().position()) return;
+  save();
+  const auto failure = writer_.wait();
+  if (writer_.saved() != clock().position()) throw std::runtime_error(failure.value());
+  tell(failure, "");
+}
+
+void TrainingLoop::tell(const std::optional<std::string>& failure, const char* then) {
+  if (failure) console_.warn(*failure + then);
 }
 
 /// A disk that is full for a while must not end a run: it goes on, and the next epoch tries again. Whether the end of

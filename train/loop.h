@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -12,6 +11,7 @@
 #include "configs/config.h"
 #include "configs/console.h"
 #include "data/stream.h"
+#include "train/checkpoint_writer.h"
 #include "train/report.h"
 #include "train/session.h"
 #include "train/trace.h"
@@ -51,6 +51,8 @@ class TrainingLoop {
   void end_epoch();
   void write_stream_report() const;
   void save();
+  void finish_saving();
+  void tell(const std::optional<std::string>& failure, const char* then = " The run goes on.");
   void tolerate(const std::function<void()>& write, const char* then = " The run goes on.");
 
   const Config& config_;
@@ -63,7 +65,7 @@ class TrainingLoop {
   const std::vector<std::string> players_;  // their names
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Every status_{10}, stream_report_;
-  uint64_t saved_ = std::numeric_limits<uint64_t>::max();  // position of the last save; none yet
+  CheckpointWriter writer_;
 };
 
 }  // namespace atelier

@@ -8,6 +8,7 @@
 #include "configs/console.h"
 #include "data/open_source.h"
 #include "data/stream.h"
+#include "train/checkpoint.h"
 #include "train/command.h"
 #include "train/freed_memory.h"
 #include "train/loop.h"
@@ -41,6 +42,8 @@ int run_train(const Invocation& invocation) {
         "train.run_dir");
     return kGood;
   }
+  make_sure_of_room(session.folder.path, session.trainer->clock().position(),
+                    keep_of(config.train, session.trainer->clock()), checkpoint_bytes(session.trainer->snapshot("")));
   fetch_fixed_examples(session, config, console, invocation.stop);
   if (invocation.stop.stop_requested()) return kInterrupted;
 

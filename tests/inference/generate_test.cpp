@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "images/decode.h"
 #include "models/checkpoint.h"
+#include "models/weights_file.h"
 #include "tests/inference/child.h"
 #include "tests/inference/png_text.h"
 #include "tests/inference/tiny_run.h"
@@ -50,6 +51,8 @@ class Generate : public testing::TestWithParam<std::string> {
     EXPECT_EQ(finished.code, 0) << finished.err;
     return json::parse(finished.out, nullptr, false);
   }
+
+  static Image decoded(const json& entry) { return std::get<Image>(decode(from_base64(entry["b64_json"]))); }
 
   const Scratch scratch_;
 };
@@ -112,6 +115,31 @@ TEST_P(Generate, UsesTheRawWeightsWhenAskedTo) {
   EXPECT_NE(raw["b64_json"], average["b64_json"]);
 }
 
+TEST_P(Generate, MakesTheSamePicturesFromAWeightsFile) {
+  const fs::path folder = checkpoint_folder(scratch_.path() / "run", 320), file = scratch_.path() / "one.safetensors";
+  WeightsFile weights = load_weights(folder / "ema.safetensors");
+  weights.weights = "average";
+  weights.position = 320;
+  save_weights(file, weights);
+  const auto from_weights = [&]() -> json {
+    Words words = request({"--seed", "7"});
+    words[1] = file;
+    const Finished finished = generate(words);
+    EXPECT_EQ(finished.code, 0) << finished.err;
+    return json::parse(finished.out, nullptr, false)["data"][0];
+  };
+  const json from_run = reply({"--seed", "7"})["data"][0], from_file = from_weights();
+  EXPECT_EQ(decoded(from_file), decoded(from_run));
+  EXPECT_EQ(from_file["position"], 320);
+  EXPECT_EQ(from_file["average"], true);
+  EXPECT_EQ(from_file["checkpoint"], sha256_file(file));
+
+  fs::remove(file);
+  weights.weights = "raw";
+  save_weights(file, weights);
+  EXPECT_EQ(from_weights()["average"], false);
+}
+
 /// What went wrong, and that nothing was written.
 class Refusal : public testing::Test {
  protected:
@@ -164,7 +192,7 @@ TEST_F(Refusal, OfAColorThatIsNone) {
 }
 
 TEST_F(Refusal, OfAMissingCheckpoint) {
-  EXPECT_THAT(refuse({"--label", "chair"}), HasSubstr("--checkpoint DIR"));
+  EXPECT_THAT(refuse({"--label", "chair"}), HasSubstr("--checkpoint PATH"));
   EXPECT_THAT(refuse_checkpoint(), HasSubstr("no checkpoint"));
   fs::create_directories(run());
   EXPECT_THAT(refuse_checkpoint(), HasSubstr("no good checkpoint"));
@@ -218,6 +246,15 @@ TEST_F(Refusal, OfAForeignCheckpoint) {
   write_text(folder / "ema.safetensors", "PK\x03\x04 archive/data.pkl");
   seal(folder);
   EXPECT_THAT(refuse_checkpoint(), HasSubstr("ema.safetensors"));
+}
+
+TEST_F(Refusal, OfRawWeightsFromAFileThatHoldsTheAverage) {
+  write_checkpoint(run(), tiny_diffusion());
+  WeightsFile weights = load_weights(checkpoint_folder(run(), 320) / "ema.safetensors");
+  weights.weights = "average";
+  save_weights(scratch_ / "one.safetensors", weights);
+  EXPECT_THAT(refuse({"--checkpoint", scratch_ / "one.safetensors", "--label", "chair", "--generate.average", "false"}),
+              HasSubstr("holds the average"));
 }
 
 TEST(GenerateFromARun, PassesOverADamagedNewestCheckpointAndSaysSo) {

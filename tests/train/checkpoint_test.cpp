@@ -1,7 +1,8 @@
 #include "train/checkpoint.h"
 
 #include <chrono>
-#include <fstream>
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -12,6 +13,7 @@
 #include "models/checkpoint.h"
 #include "models/weights.h"
 #include "tests/train/fixtures.h"
+#include "train/checkpoint_writer.h"
 #include "train/run_folder.h"
 #include "train/trainer.h"
 
@@ -19,21 +21,6 @@ namespace atelier {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A snapshot whose every number is the position.
-Snapshot snapshot_at(uint64_t position, int64_t size = 2'000) {
-  const auto tensor = torch::full({size}, static_cast<double>(position), torch::kFloat32);
-  Snapshot snapshot{
-      {{"generator.weight", tensor}}, {{"generator.weight", tensor}}, {{"generator.step", tensor}}, {}, "", {}};
-  snapshot.state = {{"format", kCheckpointFormat}, {"position", position}};
-  return snapshot;
-}
-
-void damage(const fs::path& file) {
-  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
-  stream.seekp(-1, std::ios::end);
-  stream.put('\x55');
-}
 
 TEST(Checkpoint, IsFoundAgainWithItsNumbers) {
   const TemporaryFolder run;
@@ -53,12 +40,93 @@ TEST(Checkpoint, KeepsTheNewestOnesOnly) {
   const TemporaryFolder run;
   for (const uint64_t position : {8, 16, 24, 32}) save_checkpoint(run.path(), position, snapshot_at(position));
   fs::create_directories(run / "positions/000000000040.partial");
-  prune_checkpoints(run.path(), 32, 2);
+  prune_checkpoints(run.path(), 32, {.newest = 2});
   EXPECT_EQ(list_checkpoints(run.path()),
             (std::vector<fs::path>{checkpoint_folder(run.path(), 24), checkpoint_folder(run.path(), 32)}));
   EXPECT_FALSE(fs::exists(run / "positions/000000000040.partial"));
-  prune_checkpoints(run.path(), 32, 0);
+  prune_checkpoints(run.path(), 32, {.newest = 0});
   EXPECT_EQ(list_checkpoints(run.path()).size(), 1U) << "the last one always stays";
+}
+
+/// The positions of the checkpoints in `run_dir`.
+std::vector<uint64_t> positions_in(const fs::path& run_dir) {
+  std::vector<uint64_t> positions;
+  for (const fs::path& folder : list_checkpoints(run_dir)) positions.push_back(position_of(folder).value());
+  return positions;
+}
+
+TEST(Checkpoint, KeepsEveryNthForGoodHoweverOftenTheRunWasStopped) {
+  // Steps 1 to 5 of 8 samples, then steps of 4: every third step is at 24, 44 and 56. 20 and 42 are no steps.
+  const Keep keep{.newest = 2, .every = 3, .segments = {{0, 0, 8}, {40, 5, 4}}};
+  const TemporaryFolder stopped, at_once;
+  for (const uint64_t position : {0, 8, 16, 20, 24, 32, 40, 42, 44, 48, 52, 56, 60, 64}) {
+    save_checkpoint(stopped.path(), position, snapshot_at(position));
+    prune_checkpoints(stopped.path(), position, keep);
+    save_checkpoint(at_once.path(), position, snapshot_at(position));
+  }
+  prune_checkpoints(at_once.path(), 64, keep);
+  EXPECT_EQ(positions_in(stopped.path()), (std::vector<uint64_t>{24, 44, 56, 60, 64}));
+  EXPECT_EQ(positions_in(at_once.path()), positions_in(stopped.path()));
+}
+
+TEST(Checkpoint, CountsTheNthByTheSettingsOfTheRun) {
+  Config config = small_config();
+  config.train.keep_checkpoints = 5;
+  config.train.checkpoint_every = 2;
+  config.train.steps_per_epoch = 10;
+  EXPECT_EQ(keep_of(config.train, Clock(4, 100)).every, 0U) << "none unless it is asked for";
+  config.train.keep_every = 3;
+  const Keep keep = keep_of(config.train, Clock(4, 100));
+  EXPECT_EQ(keep.newest, 5);
+  EXPECT_EQ(keep.every, 60U) << "steps";
+  EXPECT_EQ(keep.segments, (std::vector<Segment>{{0, 0, 4}}));
+}
+
+TEST(Checkpoint, NeedsRoomForTwoBesideThoseThatStay) {
+  const TemporaryFolder run;
+  const auto refusal = [&](uint64_t position, const Keep& keep, uint64_t bytes) -> std::string {
+    try {
+      make_sure_of_room(run.path(), position, keep, bytes);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const uint64_t free = fs::space(run.path()).available;
+  EXPECT_EQ(refusal(0, {}, free / 4), "");
+  const std::string said = refusal(0, {}, free);
+  EXPECT_THAT(said, testing::HasSubstr("no room for two more checkpoints"));
+  EXPECT_THAT(said, testing::HasSubstr(fmt::format("{} bytes are needed", 2 * free)));
+  // Of files with a hole, so that they count and take no room: what goes with the next checkpoint is as good as free.
+  for (const uint64_t position : {8, 16, 24}) {
+    save_checkpoint(run.path(), position, snapshot_at(position));
+    fs::resize_file(checkpoint_folder(run.path(), position) / "model.safetensors", free);
+  }
+  EXPECT_EQ(refusal(24, {.newest = 3}, free - free / 10), "") << "the oldest one goes";
+  EXPECT_NE(refusal(24, {.newest = 4}, free - free / 10), "") << "none goes";
+  EXPECT_NE(refusal(24, {.newest = 3, .every = 1, .segments = {{0, 0, 8}}}, free - free / 10), "")
+      << "all are for good";
+}
+
+TEST(Checkpoint, TakesAboutAsMuchRoomAsIsReckoned) {
+  const TemporaryFolder run;
+  const Snapshot snapshot = snapshot_at(8, 100'000);
+  save_checkpoint(run.path(), 8, snapshot);
+  uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(checkpoint_folder(run.path(), 8))) bytes += entry.file_size();
+  EXPECT_LE(bytes, checkpoint_bytes(snapshot));
+  EXPECT_GE(bytes + 100'000, checkpoint_bytes(snapshot));
+}
+
+TEST(Checkpoint, SaysInItsFilesWhichWeightsTheyAre) {
+  const TemporaryFolder run;
+  save_checkpoint(run.path(), 320, snapshot_at(320));
+  const fs::path folder = checkpoint_folder(run.path(), 320);
+  for (const auto& [name, weights] : {std::pair("model.safetensors", "raw"), std::pair("ema.safetensors", "average")}) {
+    const auto metadata = load_tensors(folder / name).metadata;
+    EXPECT_EQ(metadata.at("atelier.weights"), weights);
+    EXPECT_EQ(metadata.at("atelier.position"), "320");
+  }
 }
 
 TEST(Checkpoint, KeepsTheOneJustSavedBeforeADamagedOne) {
@@ -66,7 +134,7 @@ TEST(Checkpoint, KeepsTheOneJustSavedBeforeADamagedOne) {
   for (const uint64_t position : {12, 24}) save_checkpoint(run.path(), position, snapshot_at(position));
   damage(checkpoint_folder(run.path(), 24) / "model.safetensors");
   save_checkpoint(run.path(), 16, snapshot_at(16));  // a run that went on from 12 and was stopped
-  prune_checkpoints(run.path(), 16, 1);
+  prune_checkpoints(run.path(), 16, {.newest = 1});
   std::vector<std::string> warnings;
   const auto newest = newest_checkpoint(run.path(), warnings);
   ASSERT_TRUE(newest);
@@ -106,10 +174,8 @@ TEST(Checkpoint, LeavesTheOldOneWhenTheDiskIsFull) {
 
 /// Saves checkpoint after checkpoint, from `position` on, until it is killed.
 [[noreturn]] void save_forever(const fs::path& run_dir, uint64_t position) {
-  for (;; position += 8) {
-    save_checkpoint(run_dir, position, snapshot_at(position));
-    prune_checkpoints(run_dir, position, 2);
-  }
+  CheckpointWriter writer(run_dir, {.newest = 2}, snapshot_at(position));
+  for (;; position += 8) writer.save(position, snapshot_at(position));
 }
 
 TEST(Checkpoint, SurvivesKillsWhileSaving) {

@@ -1,7 +1,10 @@
 #include "tests/train/fixtures.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <stdexcept>
+
+#include "models/checkpoint.h"
 
 namespace atelier {
 
@@ -78,6 +81,20 @@ RunState small_state(const Config& config) {
                  .choices = make_choices(config, 1000),
                  .settings = nlohmann::json::object()};
   return state;
+}
+
+Snapshot snapshot_at(uint64_t position, int64_t size) {
+  const auto tensor = torch::full({size}, static_cast<double>(position), torch::kFloat32);
+  Snapshot snapshot{
+      {{"generator.weight", tensor}}, {{"generator.weight", tensor}}, {{"generator.step", tensor}}, {}, "", {}};
+  snapshot.state = {{"format", kCheckpointFormat}, {"position", position}};
+  return snapshot;
+}
+
+void damage(const fs::path& file) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(-1, std::ios::end);
+  stream.put('\x55');
 }
 
 }  // namespace atelier

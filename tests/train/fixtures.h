@@ -12,6 +12,7 @@
 #include "configs/config.h"
 #include "models/objective.h"
 #include "tests/support/temporary_folder.h"
+#include "train/checkpoint.h"
 #include "train/run_state.h"
 
 /// Small parts that the tests of train/ share.
@@ -63,5 +64,11 @@ Examples examples_at(uint64_t position, int64_t count);
 /// A run of TwoLines: batch 4, in float32 on the CPU with one thread.
 Config small_config();
 RunState small_state(const Config& config);
+
+/// A snapshot whose every number is the position.
+Snapshot snapshot_at(uint64_t position, int64_t size = 2'000);
+
+/// Changes the last byte of a file.
+void damage(const std::filesystem::path& file);
 
 }  // namespace atelier

@@ -1,0 +1,101 @@
+#include "train/checkpoint_writer.h"
+
+#include <chrono>
+#include <cstring>
+#include <fmt/format.h>
+#include <functional>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "base/files.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+using Tensors = std::map<std::string, torch::Tensor>;
+
+/// Tensors in host memory like `live`, each page touched.
+Tensors room_for(const Tensors& live) {
+  Tensors room;
+  for (const auto& [name, tensor] : live)
+    room[name] = torch::empty(tensor.sizes(), torch::dtype(tensor.dtype()).pinned_memory(tensor.is_cuda())).zero_();
+  return room;
+}
+
+/// On this thread alone: memory is no faster from two, and a team of threads that other programs' work holds up costs
+/// ten times the copy.
+void copy_tensor(const torch::Tensor& from, const torch::Tensor& to) {
+  if (from.is_cpu() && from.is_contiguous() && from.dtype() == to.dtype())
+    std::memcpy(to.data_ptr(), from.const_data_ptr(), from.nbytes());
+  else
+    to.copy_(from);
+}
+
+/// `from` and `to` have the same names and shapes.
+void copy_tensors(const Tensors& from, const Tensors& to) {
+  const torch::NoGradGuard no_grad;
+  auto target = to.begin();
+  for (const auto& [name, tensor] : from) {
+    if (target == to.end() || target->first != name || target->second.sizes() != tensor.sizes())
+      throw std::logic_error(fmt::format("The snapshot's {} is not among the writer's tensors.", name));
+    copy_tensor(tensor, (target++)->second);
+  }
+  if (target != to.end()) throw std::logic_error(fmt::format("The snapshot lacks {}.", target->first));
+}
+
+}  // namespace
+
+CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& live)
+    : run_dir_(std::move(run_dir)), keep_(std::move(keep)) {
+  copy_.model = room_for(live.model);
+  copy_.average = room_for(live.average);
+  copy_.optimizer = room_for(live.optimizer);
+}
+
+std::optional<std::string> CheckpointWriter::save(uint64_t position, const Snapshot& live) {
+  auto failure = wait();
+  copy_tensors(live.model, copy_.model);
+  copy_tensors(live.average, copy_.average);
+  copy_tensors(live.optimizer, copy_.optimizer);
+  copy_.spec = live.spec;
+  copy_.verdicts = live.verdicts;
+  copy_.state = live.state;
+  position_ = position;
+  writing_ = std::async(std::launch::async, write, std::cref(run_dir_), position, std::cref(copy_), std::cref(keep_));
+  return failure;
+}
+
+std::optional<std::string> CheckpointWriter::poll() {
+  if (!writing_.valid() || writing_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return {};
+  return wait();
+}
+
+std::optional<std::string> CheckpointWriter::wait() {
+  if (!writing_.valid()) return {};
+  Outcome outcome = writing_.get();
+  if (outcome.published) saved_ = position_;
+  return std::move(outcome.failure);
+}
+
+CheckpointWriter::Outcome CheckpointWriter::write(const fs::path& run_dir, uint64_t position, const Snapshot& snapshot,
+                                                  const Keep& keep) {
+  Outcome outcome;
+  try {
+    save_checkpoint(run_dir, position, snapshot);
+    outcome.published = true;
+    publish_file(run_dir / "verdicts.jsonl", snapshot.verdicts);
+    prune_checkpoints(run_dir, position, keep);
+  } catch (const std::exception& error) {
+    outcome.failure =
+        outcome.published
+            ? fmt::format("The checkpoint at position {} is saved, but not all that follows from it is done ({}).",
+                          position, error.what())
+            : fmt::format("The checkpoint at position {} could not be saved ({}); older ones are as they were.",
+                          position, error.what());
+  }
+  return outcome;
+}
+
+}  // namespace atelier

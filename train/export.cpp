@@ -1,0 +1,53 @@
+#include <filesystem>
+#include <fmt/format.h>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "configs/console.h"
+#include "configs/printable.h"
+#include "models/checkpoint.h"
+#include "models/weights_file.h"
+#include "train/command.h"
+
+namespace atelier {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool wants_average(const Invocation& invocation) {
+  const std::string weights = invocation.flag("weights").value_or("average");
+  if (weights != "average" && weights != "raw")
+    throw std::invalid_argument(fmt::format("--weights takes average or raw, not \"{}\"", weights));
+  return weights == "average";
+}
+
+fs::path file_to_write(const Invocation& invocation) {
+  const fs::path out = invocation.flag("out").value_or("");
+  if (out.empty())
+    throw std::invalid_argument("export needs --out FILE: the file to write, such as --out chairs.safetensors");
+  if (fs::exists(out))  // said before anything is read
+    throw std::invalid_argument(fmt::format("{} is there already: name another file, or remove it", out.string()));
+  if (!fs::is_directory(fs::absolute(out).parent_path()))
+    throw std::invalid_argument(fmt::format("the folder of {} is not there: make it, or name another", out.string()));
+  return out;
+}
+
+}  // namespace
+
+int run_export(const Invocation& invocation) {
+  const bool average = wants_average(invocation);
+  const fs::path out = file_to_write(invocation);
+  std::vector<std::string> warnings;
+  const Checkpoint checkpoint = open_checkpoint(invocation.positional.at(1), warnings);
+  for (const std::string& warning : warnings) Console().warn(warning);
+  WeightsFile file = load_weights(checkpoint.folder / (average ? "ema.safetensors" : "model.safetensors"));
+  file.weights = average ? "average" : "raw";
+  file.position = checkpoint.position;
+  save_weights(out, file);
+  fmt::print("{}: the {} weights of position {}, {} bytes\n", printable(out.string()), file.weights, file.position,
+             fs::file_size(out));
+  return kGood;
+}
+
+}  // namespace atelier
