@@ -32,12 +32,18 @@ std::string seal_state(nlohmann::json state);
 /// positions/NNNNNNNNNNNN of a run.
 std::filesystem::path checkpoint_folder(const std::filesystem::path& run_dir, uint64_t position);
 
-/// The sealed checkpoints' folders of a run, oldest first; nothing is verified.
+/// The folders in `parent` that are named by a position, as checkpoint_folder names them, and hold a state.json, oldest
+/// first; nothing is verified.
+std::vector<std::filesystem::path> list_sealed_folders(const std::filesystem::path& parent);
+
+/// Those of a run's checkpoints.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& run_dir);
 
 /// Reads state.json of `folder` and compares every hash in it. Throws std::invalid_argument, one sentence, when
 /// something is missing, damaged or of another format version.
-Checkpoint verify_checkpoint(const std::filesystem::path& folder);
+///   needed  files that state.json must name
+Checkpoint verify_checkpoint(const std::filesystem::path& folder,
+                             const std::vector<std::string>& needed = {"model.safetensors", "ema.safetensors"});
 
 /// The newest good checkpoint of a run; damaged ones are named in `warnings` and passed over. Nothing: there is none.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings);

@@ -30,30 +30,37 @@ const Program kProgram{
     .name = "atelier-train",
     .summary = "Trains a design model from a list of images, and goes on where it was stopped.",
     .sections = {"seed", "data", "model", "train"},
-    .positional = {"command"},
+    .positional = {"command", "path"},
     .flags =
         {
             {"until", "STEP", "stop after this step of the run, saved, as Ctrl-C does"},
             {"trace", "FILE", "write what each step took and gave, exactly, as a JSON line"},
             {"steps", "N", "verify-resume: steps to compare (8)"},
             {"legs", "L", "verify-resume: processes that the resumed run takes (2)"},
+            {"length", "X", "average: standard deviation over the length of the run, such as 0.08 or 0.06,0.08,0.12"},
+            {"at", "POSITION", "average: where a snapshot was kept (the last one)"},
+            {"out", "FILE", "average: the weights file (in RUN/averages)"},
         },
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs --resume must\n"
         "  atelier-train verify-resume --config sketch-64 --data.list furniture.jsonl --steps 12 --legs 3\n"
+        "  atelier-train average runs/chairs --length 0.08\n"
         "\n"
         "train, which may be left out, starts the run of train.run_dir or goes on with it;\n"
         "verify-resume trains a few steps of these settings straight and again with stops between,\n"
-        "each leg in a new process, and compares every entry, loss and tensor bit for bit.\n"};
+        "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
+        "average RUN makes a running average of the weights of another length, after training.\n"};
 
 struct Command {
   const char* name;
   int (*run)(const Invocation&);
   std::vector<std::string> flags;  ///< those it takes
+  bool takes_path = false;         ///< after its name
 };
 const std::vector<Command> kCommands = {{"train", run_train, {"until", "trace"}},
-                                        {"verify-resume", run_verify_resume, {"steps", "legs"}}};
+                                        {"verify-resume", run_verify_resume, {"steps", "legs"}},
+                                        {"average", run_average, {"length", "at", "out"}, true}};
 
 const Command& command_named(const std::string& name) {
   const auto command = std::ranges::find(kCommands, name, &Command::name);
@@ -67,7 +74,7 @@ const Command& command_named(const std::string& name) {
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   const Command& command = command_named(given.empty() ? "train" : given[0]);
-  if (given.size() > 1)
+  if (given.size() > 1 && !command.takes_path)
     throw std::invalid_argument(fmt::format("{} takes settings and flags only; leave \"{}\" out", given[0], given[1]));
   for (const auto& [flag, value] : invocation.flags)
     if (std::ranges::find(kProgram.flags, flag, &Flag::name) != kProgram.flags.end() &&

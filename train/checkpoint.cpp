@@ -26,11 +26,13 @@ void write_snapshot(const fs::path& folder, const Snapshot& snapshot) {
                                                        {"atelier.spec", nlohmann::json(snapshot.spec).dump()}};
   save_tensors(folder / "model.safetensors", {snapshot.model, metadata});
   save_tensors(folder / "ema.safetensors", {snapshot.average, metadata});
+  save_tensors(folder / "ema-long.safetensors", {snapshot.long_average, metadata});
   save_tensors(folder / "optimizer.safetensors", {snapshot.optimizer, metadata});
   write_text(folder / "verdicts.jsonl", snapshot.verdicts);
 
   nlohmann::json state = snapshot.state;
-  for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
+  for (const char* name :
+       {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
     state["files"][name] = sha256_file(folder / name);
   write_text(folder / "state.json", seal_state(state));
 }

@@ -23,8 +23,13 @@ namespace fs = std::filesystem;
 /// A snapshot whose every number is the position.
 Snapshot snapshot_at(uint64_t position, int64_t size = 2'000) {
   const auto tensor = torch::full({size}, static_cast<double>(position), torch::kFloat32);
-  Snapshot snapshot{
-      {{"generator.weight", tensor}}, {{"generator.weight", tensor}}, {{"generator.step", tensor}}, {}, "", {}};
+  Snapshot snapshot{{{"generator.weight", tensor}},
+                    {{"generator.weight", tensor}},
+                    {{"generator.weight", tensor}},
+                    {{"generator.step", tensor}},
+                    {},
+                    "",
+                    {}};
   snapshot.state = {{"format", kCheckpointFormat}, {"position", position}};
   return snapshot;
 }
@@ -75,7 +80,8 @@ TEST(Checkpoint, KeepsTheOneJustSavedBeforeADamagedOne) {
 }
 
 TEST(Checkpoint, FallsBackWhenTheNewestIsDamaged) {
-  for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"}) {
+  for (const char* file :
+       {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "state.json"}) {
     const TemporaryFolder run;
     save_checkpoint(run.path(), 8, snapshot_at(8));
     save_checkpoint(run.path(), 16, snapshot_at(16));
