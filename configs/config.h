@@ -91,12 +91,12 @@ struct TrainConfig {
   RateSchedule rate_schedule = RateSchedule::kConstant;
   int64_t warmup = 1'000;  ///< positions over which the rate rises from 0
   double weight_decay = 0.0;
-  double clip = 1.0;                  ///< largest norm of all gradients; 0: no clipping
-  int64_t average_halflife = 20'000;  ///< positions; half-life of the running average of the weights
-  int64_t checkpoint_every = 1;       ///< epochs
-  int64_t keep_checkpoints = 3;       ///< newest ones that stay on disk
-  int64_t keep_every = 0;             ///< checkpoints; each so-manieth stays for good; 0: none
-  int64_t sample_every = 1;           ///< epochs; a grid of samples
+  double clip = 1.0;               ///< largest norm of all gradients; 0: no clipping
+  int64_t average_snapshots = 32;  ///< of the running averages of the weights, over the run; 0: none
+  int64_t checkpoint_every = 1;    ///< epochs
+  int64_t keep_checkpoints = 3;    ///< newest ones that stay on disk
+  int64_t keep_every = 0;          ///< checkpoints; each so-manieth stays for good; 0: none
+  int64_t sample_every = 1;        ///< epochs; a grid of samples
 };
 
 /// What atelier-generate is asked for.

@@ -134,8 +134,8 @@ void each_train_setting(AnyConfig& config, Visit&& visit) {
         Integer{0, 1'000'000'000'000});
   visit(Setting{"train.weight_decay", "", "of AdamW"}, train.weight_decay, Number{0, 1});
   visit(Setting{"train.clip", "", "largest norm of all gradients; 0: no clipping"}, train.clip, Number{0, 1'000'000});
-  visit(Setting{"train.average_halflife", "positions", "half-life of the running average of the weights"},
-        train.average_halflife, Integer{1, 1'000'000'000'000});
+  visit(Setting{"train.average_snapshots", "", "of the averages, over the run, to choose their length after; 0: none"},
+        train.average_snapshots, Integer{0, 256});
   visit(Setting{"train.checkpoint_every", "epochs", "between checkpoints"}, train.checkpoint_every,
         Integer{1, 1'000'000});
   visit(Setting{"train.keep_checkpoints", "", "newest checkpoints that stay on disk"}, train.keep_checkpoints,

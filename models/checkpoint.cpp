@@ -66,11 +66,10 @@ std::optional<uint64_t> position_of(const fs::path& folder) {
   return position;
 }
 
-std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
+std::vector<fs::path> list_sealed_folders(const fs::path& parent) {
   std::vector<std::pair<uint64_t, fs::path>> found;
-  const fs::path positions = run_dir / "positions";
-  if (fs::is_directory(positions)) {
-    for (const auto& entry : fs::directory_iterator(positions)) {
+  if (fs::is_directory(parent)) {
+    for (const auto& entry : fs::directory_iterator(parent)) {
       const auto position = position_of(entry.path());
       std::error_code error;  // what cannot be looked at may be sealed: verifying it says what is wrong
       if (position && (fs::exists(entry.path() / kStateFile, error) || error))
@@ -84,7 +83,9 @@ std::vector<fs::path> list_checkpoints(const fs::path& run_dir) {
   return folders;
 }
 
-Checkpoint read_checkpoint(const fs::path& folder) try {
+std::vector<fs::path> list_checkpoints(const fs::path& run_dir) { return list_sealed_folders(run_dir / "positions"); }
+
+Checkpoint read_checkpoint(const fs::path& folder, const std::vector<std::string>& needed) try {
   Checkpoint checkpoint{folder, 0, read_state(folder)};
   const json& state = checkpoint.state;
   if (!state.contains("format") || !state["format"].is_number_integer()) refuse(folder, "its state.json has no format");
@@ -96,7 +97,7 @@ Checkpoint read_checkpoint(const fs::path& folder) try {
     refuse(folder, "its state.json has no position");
   if (!state.contains("files") || !state["files"].is_object()) refuse(folder, "its state.json lists no files");
   checkpoint.position = state["position"].get<uint64_t>();
-  for (const char* name : {"model.safetensors", "ema.safetensors"})
+  for (const std::string& name : needed)
     if (!state["files"].contains(name)) refuse(folder, fmt::format("its state.json lists no {}", name));
   return checkpoint;
 } catch (const std::runtime_error& error) {
@@ -115,8 +116,8 @@ void verify_file(const Checkpoint& checkpoint, const std::string& name) try {
   refuse_unreadable(checkpoint.folder, error);
 }
 
-Checkpoint verify_checkpoint(const fs::path& folder) {
-  Checkpoint checkpoint = read_checkpoint(folder);
+Checkpoint verify_checkpoint(const fs::path& folder, const std::vector<std::string>& needed) {
+  Checkpoint checkpoint = read_checkpoint(folder, needed);
   for (const auto& [name, hash] : checkpoint.state["files"].items()) verify_file(checkpoint, name);
   return checkpoint;
 }

@@ -35,18 +35,27 @@ std::filesystem::path checkpoint_folder(const std::filesystem::path& run_dir, ui
 /// The position that a folder's name says; nothing: it is not a name that checkpoint_folder gives.
 std::optional<uint64_t> position_of(const std::filesystem::path& folder);
 
-/// The sealed checkpoints' folders of a run, oldest first; nothing is verified.
+/// The folders in `parent` that are named by a position, as checkpoint_folder names them, and hold a state.json, oldest
+/// first; nothing is verified.
+std::vector<std::filesystem::path> list_sealed_folders(const std::filesystem::path& parent);
+
+/// Those of a run's checkpoints.
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& run_dir);
 
-/// Reads state.json of `folder` and checks its seal, but no other file. Throws as verify_checkpoint.
-Checkpoint read_checkpoint(const std::filesystem::path& folder);
+/// What state.json of every checkpoint names.
+inline const std::vector<std::string> kWeightsFiles = {"model.safetensors", "ema.safetensors"};
+
+/// Reads state.json of `folder` and checks its seal, but no other file; `needed` are files that it must name. Throws as
+/// verify_checkpoint.
+Checkpoint read_checkpoint(const std::filesystem::path& folder, const std::vector<std::string>& needed = kWeightsFiles);
 
 /// Compares the file `name` with its hash in "files" of state.json. Throws as verify_checkpoint.
 void verify_file(const Checkpoint& checkpoint, const std::string& name);
 
 /// Reads state.json of `folder` and compares every hash in it. Throws std::invalid_argument, one sentence, when
 /// something is missing, damaged or of another format version.
-Checkpoint verify_checkpoint(const std::filesystem::path& folder);
+Checkpoint verify_checkpoint(const std::filesystem::path& folder,
+                             const std::vector<std::string>& needed = kWeightsFiles);
 
 /// The newest good checkpoint of a run; damaged ones are named in `warnings` and passed over. Nothing: there is none.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings);

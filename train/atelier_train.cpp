@@ -38,8 +38,10 @@ const Program kProgram{
             {"steps", "N", "verify-resume: steps to compare (8)"},
             {"legs", "L", "verify-resume: processes that the resumed run takes (2)"},
             {"json", "", "inspect: what was found, as JSON"},
-            {"out", "FILE", "export: the file to write, which must not be there"},
             {"weights", "average|raw", "export: the running average (average) or the last weights"},
+            {"length", "X", "average: standard deviation over the length of the run, such as 0.08 or 0.06,0.08,0.12"},
+            {"at", "POSITION", "average: where a snapshot was kept (the last one)"},
+            {"out", "FILE", "export, average: the weights file, which must not be there (average: in RUN/averages)"},
         },
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
@@ -47,12 +49,14 @@ const Program kProgram{
         "  atelier-train verify-resume --config sketch-64 --data.list furniture.jsonl --steps 12 --legs 3\n"
         "  atelier-train inspect runs/chairs\n"
         "  atelier-train export runs/chairs --out chairs.safetensors\n"
+        "  atelier-train average runs/chairs --length 0.08\n"
         "\n"
         "train, which may be left out, starts the run of train.run_dir or goes on with it;\n"
         "verify-resume trains a few steps of these settings straight and again with stops between,\n"
         "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
         "inspect says what a run folder, one position's folder or a weights file holds, and whether it is whole;\n"
-        "export writes the weights of a run's newest good checkpoint, or of a position's folder, as one file.\n"};
+        "export writes the weights of a run's newest good checkpoint, or of a position's folder, as one file;\n"
+        "average makes a running average of a run's weights of another length, after training.\n"};
 
 struct Command {
   const char* name;
@@ -63,7 +67,8 @@ struct Command {
 const std::vector<Command> kCommands = {{"train", run_train, {"until", "trace"}},
                                         {"verify-resume", run_verify_resume, {"steps", "legs"}},
                                         {"inspect", run_inspect, {"json"}, true},
-                                        {"export", run_export, {"out", "weights"}, true}};
+                                        {"export", run_export, {"out", "weights"}, true},
+                                        {"average", run_average, {"length", "at", "out"}, true}};
 
 const Command& command_named(const std::string& name) {
   const auto command = std::ranges::find(kCommands, name, &Command::name);

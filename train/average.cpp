@@ -1,47 +1,43 @@
 #include "train/average.h"
 
-#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <stdexcept>
 
+#include "train/average_profile.h"
+
 namespace atelier {
 
-double average_keep(double halflife, uint64_t position, uint64_t batch) {
-  const double limited = std::min(halflife, 0.05 * static_cast<double>(position));
-  return std::exp2(-static_cast<double>(batch) / std::max(limited, 1e-8));
+double average_share(double exponent, uint64_t from, uint64_t to) {
+  const double fresh = static_cast<double>(to - from) / static_cast<double>(to);
+  return -std::expm1((exponent + 1) * std::log1p(-fresh));
 }
 
-Average::Average(const Player& player, double halflife) : player_(player.name), halflife_(halflife) {
-  const torch::NoGradGuard no_grad;
-  const auto add = [&](const auto& items) {
-    for (const auto& item : items) {
-      names_.push_back(fmt::format("{}.{}", player_, item.key()));
-      weights_.push_back(item.value());
-      averages_.push_back(item.value().detach().clone());
-    }
-  };
-  add(player.module->named_parameters());
-  parameters_ = names_.size();
-  add(player.module->named_buffers());
+Average::Average(const Player& player, double length, uint64_t position)
+    : player_(player.name), exponent_(exponent_of_length(length)), position_(position) {
+  for (const auto& item : player.module->named_parameters()) {
+    names_.push_back(fmt::format("{}.{}", player_, item.key()));
+    weights_.push_back(item.value().detach());
+    averages_.push_back(weights_.back().clone());
+  }
+  for (const auto& item : player.module->named_buffers())
+    buffers_.emplace(fmt::format("{}.{}", player_, item.key()), item.value());
 }
 
-void Average::update(uint64_t position, uint64_t batch) {
-  const torch::NoGradGuard no_grad;
-  const at::TensorList weights(weights_), averages(averages_);
-  const double keep = average_keep(halflife_, position, batch);
-  at::_foreach_lerp_(averages.slice(0, parameters_), weights.slice(0, parameters_), 1 - keep);
-  for (size_t i = parameters_; i < names_.size(); ++i) averages_[i].copy_(weights_[i]);
+void Average::update(uint64_t position, bool now) {
+  const double share = average_share(exponent_, position_, position);
+  if (share < kLeastShare && !now) return;
+  at::_foreach_lerp_(averages_, weights_, share);
+  position_ = position;
 }
 
 std::map<std::string, torch::Tensor> Average::state() const {
-  std::map<std::string, torch::Tensor> state;
+  std::map<std::string, torch::Tensor> state = buffers_;
   for (size_t i = 0; i < names_.size(); ++i) state.emplace(names_[i], averages_[i]);
   return state;
 }
 
 void Average::load(const std::map<std::string, torch::Tensor>& state) {
-  const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < names_.size(); ++i) {
     const auto saved = state.find(names_[i]);
     if (saved == state.end()) throw std::invalid_argument(fmt::format("The averages have no {}.", names_[i]));
@@ -52,12 +48,17 @@ void Average::load(const std::map<std::string, torch::Tensor>& state) {
 }
 
 void Average::swap() {
-  const torch::NoGradGuard no_grad;
   for (size_t i = 0; i < names_.size(); ++i) {
-    const torch::Tensor weight = weights_[i].detach().clone();
+    const torch::Tensor weight = weights_[i].clone();
     weights_[i].copy_(averages_[i]);
     averages_[i].copy_(weight);
   }
+}
+
+std::map<std::string, torch::Tensor> state_of(const std::vector<Average>& averages) {
+  std::map<std::string, torch::Tensor> state;
+  for (const Average& average : averages) state.merge(average.state());
+  return state;
 }
 
 WithAverages::WithAverages(std::vector<Average>& averages) : averages_(averages) {

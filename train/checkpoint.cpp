@@ -33,6 +33,8 @@ void write_snapshot(const fs::path& folder, const Snapshot& snapshot) {
   const uint64_t position = snapshot.state.value("position", uint64_t{0});
   seal_tensors("model.safetensors", snapshot.model, weights_metadata({snapshot.spec, {}, "raw", position, {}}));
   seal_tensors("ema.safetensors", snapshot.average, weights_metadata({snapshot.spec, {}, "average", position, {}}));
+  seal_tensors("ema-long.safetensors", snapshot.long_average,
+               weights_metadata({snapshot.spec, {}, "average", position, {}}));
   seal_tensors("optimizer.safetensors", snapshot.optimizer, weights_metadata({snapshot.spec, {}, "", 0, {}}));
   seal("verdicts.jsonl", [&](const WriteBytes& write) { write(snapshot.verdicts); });
   write_file(folder / "state.json", [&](const WriteBytes& write) { write(seal_state(state)); });
@@ -98,8 +100,8 @@ void save_checkpoint(const fs::path& run_dir, uint64_t position, const Snapshot&
 }
 
 uint64_t checkpoint_bytes(const Snapshot& snapshot) {
-  return bytes_of(snapshot.model) + bytes_of(snapshot.average) + bytes_of(snapshot.optimizer) +
-         snapshot.verdicts.size() + snapshot.state.dump().size() + kStateBytes;
+  return bytes_of(snapshot.model) + bytes_of(snapshot.average) + bytes_of(snapshot.long_average) +
+         bytes_of(snapshot.optimizer) + snapshot.verdicts.size() + snapshot.state.dump().size() + kStateBytes;
 }
 
 Keep keep_of(const TrainConfig& config, const Clock& clock) {

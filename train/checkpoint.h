@@ -17,9 +17,10 @@ namespace atelier {
 
 /// All that a run consists of at one position.
 struct Snapshot {
-  std::map<std::string, torch::Tensor> model;      ///< "<player>.<parameter or buffer>"
-  std::map<std::string, torch::Tensor> average;    ///< the same names, averaged players only
-  std::map<std::string, torch::Tensor> optimizer;  ///< Optimizer::state() of every player
+  std::map<std::string, torch::Tensor> model;         ///< "<player>.<parameter or buffer>"
+  std::map<std::string, torch::Tensor> average;       ///< the same names, averaged players only; of kShortLength
+  std::map<std::string, torch::Tensor> long_average;  ///< of kLongLength
+  std::map<std::string, torch::Tensor> optimizer;     ///< Optimizer::state() of every player
   ModelSpec spec;
   std::string verdicts;  ///< Verdicts::to_jsonl()
   nlohmann::json state;  ///< state.json; its "files" is filled in here

@@ -51,6 +51,7 @@ CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& 
     : run_dir_(std::move(run_dir)), keep_(std::move(keep)) {
   copy_.model = room_for(live.model);
   copy_.average = room_for(live.average);
+  copy_.long_average = room_for(live.long_average);
   copy_.optimizer = room_for(live.optimizer);
 }
 
@@ -58,6 +59,7 @@ std::optional<std::string> CheckpointWriter::save(uint64_t position, const Snaps
   auto failure = wait();
   copy_tensors(live.model, copy_.model);
   copy_tensors(live.average, copy_.average);
+  copy_tensors(live.long_average, copy_.long_average);
   copy_tensors(live.optimizer, copy_.optimizer);
   copy_.spec = live.spec;
   copy_.verdicts = live.verdicts;

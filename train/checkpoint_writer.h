@@ -14,8 +14,8 @@ namespace atelier {
 /// as a memcpy of their bytes takes; hashing, writing, syncing and pruning happen on a thread of their own.
 ///
 /// Costs memory on the CPU: one copy of everything that a checkpoint holds, for a model of P averaged parameters
-/// 16 P bytes (weights, averages and two moments, float32). It is taken and touched by the constructor and reused, so
-/// that no save faults pages in; for tensors on a GPU it is page-locked.
+/// 20 P bytes (weights, two averages and two moments, float32). It is taken and touched by the constructor and reused,
+/// so that no save faults pages in; for tensors on a GPU it is page-locked.
 ///
 /// One save is under way at a time. For one thread; the one in the background touches nothing but the copy, which is
 /// its own until poll() or wait() has seen its end. Destroying waits for it.

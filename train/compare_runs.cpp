@@ -99,8 +99,8 @@ void compare_states(const fs::path& straight, const fs::path& resumed, std::vect
   for (auto* state : {&one, &other})
     if (state->contains("choices"))
       state->at("choices").erase("precision_why");  // how it was measured is no difference
-  for (const char* field :
-       {"position", "step", "segments", "identity", "lists", "choices", "scalers", "skipped", "skips_in_a_row"})
+  for (const char* field : {"position", "step", "segments", "identity", "lists", "choices", "scalers", "averaged",
+                            "skipped", "skips_in_a_row"})
     if (one.value(field, nlohmann::json()) != other.value(field, nlohmann::json()))
       found.push_back(
           fmt::format("state.json: {} is {} straight and {} resumed", field, one[field].dump(), other[field].dump()));
@@ -113,7 +113,7 @@ void compare_states(const fs::path& straight, const fs::path& resumed, std::vect
 std::vector<std::string> differences(const Recorded& straight, const Recorded& resumed) {
   std::vector<std::string> found;
   compare_steps(lines_of(straight.traces), lines_of(resumed.traces), found);
-  for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
+  for (const char* file : {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors"})
     compare_tensors(straight.checkpoint, resumed.checkpoint, file, found);
   compare_states(straight.checkpoint, resumed.checkpoint, found);
   return found;

@@ -7,6 +7,7 @@
 
 #include "base/files.h"
 #include "data/progress.h"
+#include "train/average_snapshots.h"
 #include "train/examples.h"
 #include "train/grid.h"
 #include "train/held_out.h"
@@ -85,6 +86,7 @@ bool TrainingLoop::step(const std::stop_token& stop) {
     if (status_.due()) report_.status(clock(), "running");
     if (stream_report_.due()) write_stream_report();
   });
+  if (average_snapshot_due(clock(), config_.train.average_snapshots)) tolerate([&] { keep_averages(); });
   if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
   return true;
 }
@@ -124,6 +126,11 @@ void TrainingLoop::end_epoch() {
 void TrainingLoop::write_stream_report() const {
   publish_file(fs::path(config_.train.run_dir) / "stream.json",
                summary_json(stream_.report(), seconds_between(begin_, Time::now())) + "\n");
+}
+
+void TrainingLoop::keep_averages() const {
+  write_average_snapshot(config_.train.run_dir, clock().position(), trainer_.objective().spec(),
+                         state_of(trainer_.averages()), state_of(trainer_.long_averages()));
 }
 
 void TrainingLoop::save() {

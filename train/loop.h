@@ -50,6 +50,7 @@ class TrainingLoop {
   Batch next_batch(const std::stop_token& stop);
   void end_epoch();
   void write_stream_report() const;
+  void keep_averages() const;
   void save();
   void finish_saving();
   void tell(const std::optional<std::string>& failure, const char* then = " The run goes on.");

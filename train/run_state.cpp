@@ -180,6 +180,7 @@ json to_json(const RunState& state) {
                {"choices", state.choices},
                {"settings", state.settings},
                {"scalers", state.scalers},
+               {"averaged", state.averaged},
                {"skipped", state.skipped},
                {"skips_in_a_row", state.skips_in_a_row}});
   return json;
@@ -192,6 +193,7 @@ RunState run_state_from_json(const json& json) try {
           .choices = json.at("choices").get<Choices>(),
           .settings = json.at("settings"),
           .scalers = json.at("scalers"),
+          .averaged = json.at("averaged").get<decltype(RunState::averaged)>(),
           .skipped = json.at("skipped"),
           .skips_in_a_row = json.at("skips_in_a_row")};
 } catch (const nlohmann::json::out_of_range& error) {

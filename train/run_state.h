@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configs/config.h"
@@ -34,8 +37,10 @@ struct RunState {
   Choices choices;
   nlohmann::json settings;                            ///< key -> text, of seed, data, model and train
   nlohmann::json scalers = nlohmann::json::object();  ///< player -> GradientScaler::state()
-  uint64_t skipped = 0;                               ///< updates left out because something was not finite
-  uint64_t skips_in_a_row = 0;                        ///< steps with such updates up to the last one
+  /// Player -> Average::position() of the shorter and the longer average.
+  std::map<std::string, std::pair<uint64_t, uint64_t>> averaged = {};
+  uint64_t skipped = 0;         ///< updates left out because something was not finite
+  uint64_t skips_in_a_row = 0;  ///< steps with such updates up to the last one
 };
 
 /// The first start. `window` is the shuffle's.

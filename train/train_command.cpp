@@ -8,6 +8,7 @@
 #include "configs/console.h"
 #include "data/open_source.h"
 #include "data/stream.h"
+#include "train/average_snapshots.h"
 #include "train/checkpoint.h"
 #include "train/command.h"
 #include "train/freed_memory.h"
@@ -52,6 +53,7 @@ int run_train(const Invocation& invocation) {
   });  // it refuses a proxy with a password, which so is not saved below
   publish_file(session.folder.path / "config.yaml", to_yaml(invocation.settings));
   const Clock& clock = session.trainer->clock();
+  cut_average_snapshots(session.folder.path, clock.position());
   Report report(session.folder.path, player_names(*session.objective), clock, config.train.steps_per_epoch);
   report.text(clock, "config", "```yaml\n" + to_yaml(config) + "```");
 

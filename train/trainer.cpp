@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "models/weights.h"
+#include "train/average_snapshots.h"
 #include "train/precision.h"
 #include "train/schedule.h"
 
@@ -14,7 +15,10 @@ Trainer::Trainer(Objective& objective, const Config& config, RunState state)
   for (const Player& player : players_) {
     optimizers_.emplace_back(player, config.train.weight_decay, state_.choices.precision.dtype);
     if (state_.scalers.contains(player.name)) optimizers_.back().scaler().load(state_.scalers[player.name]);
-    if (player.averaged) averages_.emplace_back(player, static_cast<double>(config.train.average_halflife));
+    if (!player.averaged) continue;
+    const auto [shorter, longer] = state_.averaged[player.name];
+    averages_.emplace_back(player, kShortLength, shorter);
+    long_averages_.emplace_back(player, kLongLength, longer);
   }
 }
 
@@ -40,8 +44,10 @@ StepResult Trainer::step(const Examples& examples) {
     result.skipped += update.skipped;
   }
   clock.advance();
-  objective_.observe(examples, config_.seed);  // before the averages, which copy what it noted
-  for (Average& average : averages_) average.update(clock.position(), clock.batch());
+  objective_.observe(examples, config_.seed);
+  const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
+  for (auto* averages : {&averages_, &long_averages_})
+    for (Average& average : *averages) average.update(clock.position(), kept);
   count_skips(result.skipped);
   return result;
 }
@@ -67,7 +73,10 @@ Snapshot Trainer::snapshot(const std::string& verdicts) const {
     snapshot.optimizer.merge(optimizers_[player].state());
     state.scalers[name] = optimizers_[player].scaler().state();
   }
-  for (const Average& average : averages_) snapshot.average.merge(average.state());
+  for (size_t i = 0; i < averages_.size(); ++i)
+    state.averaged[averages_[i].player()] = {averages_[i].position(), long_averages_[i].position()};
+  snapshot.average = state_of(averages_);
+  snapshot.long_average = state_of(long_averages_);
   snapshot.state = to_json(state);
   return snapshot;
 }
@@ -79,6 +88,8 @@ void Trainer::load(const std::filesystem::path& folder) {
   for (Optimizer& own : optimizers_) own.load(optimizer.tensors);
   const TensorFile average = load_tensors(folder / "ema.safetensors");
   for (Average& own : averages_) own.load(average.tensors);
+  const TensorFile long_average = load_tensors(folder / "ema-long.safetensors");
+  for (Average& own : long_averages_) own.load(long_average.tensors);
 }
 
 }  // namespace atelier

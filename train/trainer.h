@@ -35,8 +35,10 @@ class Trainer {
   const RunState& state() const { return state_; }
   Objective& objective() { return objective_; }
   uint64_t seed() const { return config_.seed; }
-  /// Lend these by WithAverages to see what the averaged weights do.
+  /// Those of kShortLength: lend them by WithAverages to see what the averaged weights do.
   std::vector<Average>& averages() { return averages_; }
+  /// Those of kLongLength.
+  const std::vector<Average>& long_averages() const { return long_averages_; }
 
   /// Everything to save; `verdicts` is the stream's ledger. The tensors are the live ones.
   Snapshot snapshot(const std::string& verdicts) const;
@@ -55,8 +57,8 @@ class Trainer {
   Config config_;
   RunState state_;
   std::vector<Player> players_;
-  std::vector<Optimizer> optimizers_;  // parallel to players_
-  std::vector<Average> averages_;      // of the averaged players
+  std::vector<Optimizer> optimizers_;              // parallel to players_
+  std::vector<Average> averages_, long_averages_;  // of the averaged players
 };
 
 }  // namespace atelier

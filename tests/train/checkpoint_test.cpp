@@ -143,7 +143,8 @@ TEST(Checkpoint, KeepsTheOneJustSavedBeforeADamagedOne) {
 }
 
 TEST(Checkpoint, FallsBackWhenTheNewestIsDamaged) {
-  for (const char* file : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"}) {
+  for (const char* file :
+       {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "state.json"}) {
     const TemporaryFolder run;
     save_checkpoint(run.path(), 8, snapshot_at(8));
     save_checkpoint(run.path(), 16, snapshot_at(16));

@@ -22,7 +22,7 @@ class CompareRuns : public testing::Test {
  protected:
   CompareRuns() {
     for (const char* name : {"straight", "resumed"}) {
-      Snapshot snapshot{{{"denoiser.weight", torch::arange(6, torch::kFloat32)}}, {}, {}, {}, "", {}};
+      Snapshot snapshot{{{"denoiser.weight", torch::arange(6, torch::kFloat32)}}, {}, {}, {}, {}, "", {}};
       snapshot.state = {{"format", kCheckpointFormat}, {"position", 6}, {"skipped", 0}};
       snapshots_.emplace(name, snapshot);
     }

@@ -85,8 +85,13 @@ RunState small_state(const Config& config) {
 
 Snapshot snapshot_at(uint64_t position, int64_t size) {
   const auto tensor = torch::full({size}, static_cast<double>(position), torch::kFloat32);
-  Snapshot snapshot{
-      {{"generator.weight", tensor}}, {{"generator.weight", tensor}}, {{"generator.step", tensor}}, {}, "", {}};
+  Snapshot snapshot{{{"generator.weight", tensor}},
+                    {{"generator.weight", tensor}},
+                    {{"generator.weight", tensor}},
+                    {{"generator.step", tensor}},
+                    {},
+                    "",
+                    {}};
   snapshot.state = {{"format", kCheckpointFormat}, {"position", position}};
   return snapshot;
 }

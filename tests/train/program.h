@@ -126,8 +126,7 @@ class Training : public testing::Test {
                          {"train.precision", "float32"},
                          {"train.threads", "1"},
                          {"train.keep_checkpoints", "1000"},
-                         {"train.sample_every", "1000"},
-                         {"train.average_halflife", "50"}});
+                         {"train.sample_every", "1000"}});
     std::vector<std::string> all;
     for (const auto& [key, value] : other) all.insert(all.end(), {"--" + key, value});
     return all;

@@ -1,4 +1,8 @@
+#include "tests/train/program.h"
+
+#include <algorithm>
 #include <chrono>
+#include <fmt/format.h>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,7 +14,7 @@
 #include "base/files.h"
 #include "images/encode.h"
 #include "models/checkpoint.h"
-#include "tests/train/program.h"
+#include "models/weights_file.h"
 
 /// The real atelier-train, in processes of its own, on a list of small local pictures.
 namespace atelier {
@@ -44,7 +48,8 @@ TEST_P(TrainingOfEachKind, EndsInTheSameBytesHoweverOftenItIsStopped) {
   for (const fs::path& checkpoint : list_checkpoints(stopped)) {
     const fs::path same = straight / "positions" / checkpoint.filename();
     if (!fs::exists(same)) continue;  // saved by a Ctrl-C inside an epoch
-    for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
+    for (const char* name :
+         {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "verdicts.jsonl"})
       EXPECT_EQ(sha256_file(checkpoint / name), sha256_file(same / name)) << checkpoint << " " << name;
     ++compared;
   }
@@ -180,6 +185,86 @@ TEST_P(TrainingOfEachKind, ProvesThatAResumedRunIsTheSame) {
   EXPECT_EQ(said, "the same run: 7 steps straight and in 3 legs, every entry, loss and tensor bit for bit\n");
   EXPECT_FALSE(fs::exists(run_dir)) << "the run itself is not begun";
   EXPECT_FALSE(fs::exists(folder_ / "run.verify-resume")) << "nothing is left when there is nothing to look at";
+}
+
+TEST_P(TrainingOfEachKind, KeepsAveragesThatMakeOnesOfAnotherLength) {
+  const fs::path straight = folder_ / "straight", stopped = folder_ / "stopped";
+  const Settings twenty{{"train.epochs", "20"}, {"train.average_snapshots", "8"}};  // 240 positions, each 30 kept
+  std::string log, said;
+  ASSERT_EQ(run(arguments(straight, GetParam(), twenty), &log), 0) << log;
+
+  auto leg = arguments(stopped, GetParam(), twenty);
+  leg.insert(leg.end(), {"--until", "16"});
+  ASSERT_EQ(run(leg, &log), 0) << log;
+  while (list_checkpoints(stopped).size() > 3) fs::remove_all(list_checkpoints(stopped).back());  // back to 36
+  fs::copy(stopped / "averages/000000000060", stopped / "averages/000000000044");  // of steps that now are others
+  fs::create_directories(stopped / "averages/000000000092.partial");
+  ASSERT_EQ(run(arguments(stopped, GetParam(), twenty), &log), 0) << log;
+
+  std::vector<std::string> kept;
+  for (const auto& entry : fs::directory_iterator(stopped / "averages")) kept.push_back(entry.path().filename());
+  std::ranges::sort(kept);
+  EXPECT_THAT(kept, testing::ElementsAre("000000000032", "000000000060", "000000000092", "000000000120", "000000000152",
+                                         "000000000180", "000000000212", "000000000240"));
+  for (const std::string& position : kept)
+    for (const char* file : {"ema.safetensors", "ema-long.safetensors", "state.json"})
+      EXPECT_EQ(read_file(stopped / "averages" / position / file), read_file(straight / "averages" / position / file))
+          << position << ' ' << file;
+
+  ASSERT_EQ(run({"average", straight, "--length", "0.05,0.08"}, &log, &said), 0) << log;
+  EXPECT_EQ(said, fmt::format("{0}/averages/length-0.05-000000000240.safetensors\n"
+                              "{0}/averages/length-0.08-000000000240.safetensors\n",
+                              straight.string()));
+  const WeightsFile same = load_weights(straight / "averages/length-0.05-000000000240.safetensors");
+  EXPECT_EQ(same.metadata.at("atelier.length"), "0.05");
+  EXPECT_EQ(same.position, 240U);
+  const WeightsFile shorter = load_weights(straight / "positions/000000000240/ema.safetensors");
+  EXPECT_EQ(same.spec, shorter.spec);
+  ASSERT_EQ(same.tensors.size(), shorter.tensors.size());
+  for (const auto& [name, tensor] : shorter.tensors)
+    EXPECT_TRUE(torch::allclose(same.tensors.at(name), tensor, 1e-6, 1e-9)) << name;
+}
+
+TEST_F(Training, RefusesAveragesThatItCannotMake) {
+  const fs::path run_dir = folder_ / "run";
+  std::string log;
+  ASSERT_EQ(run(arguments(run_dir, "pix2pix", {{"train.epochs", "4"}, {"train.average_snapshots", "4"}}), &log), 0);
+  const auto refused = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "average");
+    EXPECT_EQ(run(arguments, &log), 2) << log;
+    return log;
+  };
+  EXPECT_THAT(refused({}), HasSubstr("average takes a run folder"));
+  EXPECT_THAT(refused({run_dir}), HasSubstr("average needs --length"));
+  EXPECT_THAT(refused({folder_ / "nowhere", "--length", "0.08"}), HasSubstr("there is no run at"));
+  EXPECT_THAT(refused({folder_.path(), "--length", "0.08"}), HasSubstr("train.average_snapshots says how many"));
+  for (const char* length : {"0", "0.3", "nan", "0.08,", "x"})
+    EXPECT_THAT(refused({run_dir, "--length", length}), HasSubstr("--length takes numbers above 0"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.01"}),
+              HasSubstr("off by 59%; lengths from 0.04 to 0.14 are within 10%"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--at", "30"}), HasSubstr("the last one before it is at 24"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--at", "12"}), HasSubstr("fewer than two snapshots"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.06,0.08", "--out", "x"}), HasSubstr("--out names one file"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--until", "3"}), HasSubstr("average does not take --until"));
+  const fs::path out = folder_ / "mine.safetensors";
+  EXPECT_EQ(run({"average", run_dir, "--length", "0.08", "--at", "36", "--out", out}, &log), 0) << log;
+  EXPECT_EQ(load_weights(out).position, 36U);
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--out", out}), HasSubstr("is there already"));
+}
+
+TEST_F(Training, RefusesToResumeARunThatAveragedOtherwise) {
+  const fs::path run_dir = folder_ / "run";
+  std::string log;
+  ASSERT_EQ(run(arguments(run_dir, "diffusion", {{"train.epochs", "1"}}), &log), 0) << log;
+  const fs::path folder = list_checkpoints(run_dir).back();
+  auto state = verify_checkpoint(folder).state;  // as an older version left it
+  state.erase("averaged");
+  state["files"].erase("ema-long.safetensors");
+  state.erase("seal");
+  fs::remove(folder / "ema-long.safetensors");
+  publish_file(folder / "state.json", seal_state(state));
+  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.epochs", "2"}}), &log), 2);
+  EXPECT_THAT(log, HasSubstr("is of an older version of Atelier"));
 }
 
 TEST_F(Training, SaysWhereAResumedRunParts) {

@@ -201,7 +201,8 @@ TEST_F(Resuming, SaysThatACheckpointIsOfAnOlderVersion) {
 
 TEST_F(Resuming, RefusesAStateThatCannotBeRead) {
   const auto good = to_json(saved_);
-  for (const char* key : {"identity", "choices", "settings", "scalers", "skipped", "segments", "position"}) {
+  for (const char* key :
+       {"identity", "choices", "settings", "scalers", "averaged", "skipped", "segments", "position"}) {
     auto bad = good;
     bad.erase(key);
     EXPECT_THROW(run_state_from_json(bad), std::invalid_argument) << key;

@@ -37,7 +37,8 @@ struct SmallRun {
 };
 
 void expect_same_files(const fs::path& a, const fs::path& b) {
-  for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors", "state.json"})
+  for (const char* name :
+       {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "state.json"})
     EXPECT_EQ(read_file(a / name), read_file(b / name)) << name;
 }
 
@@ -76,9 +77,14 @@ TEST(Trainer, ShowsAveragesThatLagBehind) {
   run.steps(30);
   const Snapshot snapshot = run.trainer.snapshot("");
   EXPECT_FALSE(torch::equal(snapshot.model.at("generator.weight"), snapshot.average.at("generator.weight")));
+  const auto apart = [&](const auto& average) {
+    return (average.at("generator.weight") - snapshot.model.at("generator.weight")).abs().sum().template item<double>();
+  };
+  EXPECT_GT(apart(snapshot.long_average), 1.2 * apart(snapshot.average)) << "the longer one more so";
   EXPECT_FALSE(snapshot.average.contains("discriminator.weight")) << "that player asked for no average";
   EXPECT_EQ(snapshot.model.at("generator.seen").item<int64_t>(), 120) << "observe is called once a step";
-  EXPECT_EQ(snapshot.average.at("generator.seen").item<int64_t>(), 120) << "what was noted is not averaged";
+  for (const auto* average : {&snapshot.average, &snapshot.long_average})
+    EXPECT_EQ(average->at("generator.seen").item<int64_t>(), 120) << "what was noted is not averaged";
 }
 
 TEST(Trainer, GivesTheSameGradientForAShareOfTheBatch) {
@@ -104,6 +110,7 @@ TEST(Trainer, SkipsAndCountsStepsThatAreNotFinite) {
   run.objective.factor = std::numeric_limits<double>::infinity();
   EXPECT_EQ(run.step().skipped, 2U);
   EXPECT_TRUE(torch::equal(run.trainer.snapshot("").model.at("generator.weight"), before));
+  EXPECT_EQ(run.trainer.averages()[0].position(), 12U) << "what stood still for a step is averaged over that step";
   run.objective.factor = 1;
   EXPECT_EQ(run.step().skipped, 0U);
   EXPECT_EQ(run.trainer.state().skipped, 2U);
