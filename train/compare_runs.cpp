@@ -99,8 +99,8 @@ void compare_states(const fs::path& straight, const fs::path& resumed, std::vect
   for (auto* state : {&one, &other})
     if (state->contains("choices"))
       state->at("choices").erase("precision_why");  // how it was measured is no difference
-  for (const char* field :
-       {"position", "step", "segments", "identity", "lists", "choices", "scalers", "skipped", "skips_in_a_row"})
+  for (const char* field : {"position", "step", "segments", "identity", "lists", "choices", "scalers", "skipped",
+                            "skips_in_a_row", "overflows"})
     if (one.value(field, nlohmann::json()) != other.value(field, nlohmann::json()))
       found.push_back(
           fmt::format("state.json: {} is {} straight and {} resumed", field, one[field].dump(), other[field].dump()));
