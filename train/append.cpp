@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
+
+#include "base/files.h"
 
 namespace atelier {
 
@@ -17,6 +21,17 @@ void append_whole(const fs::path& path, std::string_view bytes) {
   std::error_code ignored;  // the first error is the one worth reporting
   fs::resize_file(path, before, ignored);
   throw std::runtime_error(fmt::format("Cannot write {}: is the disk full?", path.string()));
+}
+
+void cut_lines(const fs::path& path, uint64_t position) {
+  if (!fs::exists(path)) return;
+  std::istringstream lines(read_file(path));
+  std::string kept, line;
+  while (std::getline(lines, line)) {
+    const auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_object() && entry.contains("position") && entry["position"] <= position) kept += line + "\n";
+  }
+  publish_file(path, kept);
 }
 
 }  // namespace atelier

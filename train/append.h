@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
@@ -9,5 +10,9 @@ namespace atelier {
 /// of them is cut off again, so that a later try does not follow half a record. Throws std::runtime_error when the disk
 /// refuses.
 void append_whole(const std::filesystem::path& path, std::string_view bytes);
+
+/// Of a file of JSON lines, if it is there, keeps those whose "position" is at most `position`; a line that a kill cut
+/// off goes too.
+void cut_lines(const std::filesystem::path& path, uint64_t position);
 
 }  // namespace atelier

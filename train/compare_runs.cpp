@@ -100,7 +100,7 @@ void compare_states(const fs::path& straight, const fs::path& resumed, std::vect
     if (state->contains("choices"))
       state->at("choices").erase("precision_why");  // how it was measured is no difference
   for (const char* field : {"position", "step", "segments", "identity", "lists", "choices", "scalers", "averaged",
-                            "skipped", "skips_in_a_row"})
+                            "skipped", "skips_in_a_row", "overflows"})
     if (one.value(field, nlohmann::json()) != other.value(field, nlohmann::json()))
       found.push_back(
           fmt::format("state.json: {} is {} straight and {} resumed", field, one[field].dump(), other[field].dump()));

@@ -41,6 +41,7 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
       console_(console),
       trace_(trace),
       players_(player_names(*session.objective)),
+      faults_(config.train.run_dir, *session.trainer, *session.manifest),
       stream_report_(kReportSeconds),
       writer_(config.train.run_dir, keep_of(config.train, trainer_.clock()), trainer_.snapshot("")) {}
 
@@ -75,10 +76,10 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   const Batch batch = next_batch(stop);
   if (batch.size == 0) return false;
   const auto got = Time::now();
-  const StepResult result = trainer_.step(to_examples(batch, trainer_.state().choices.device));
+  const Examples examples = to_examples(batch, trainer_.state().choices.device);
+  const StepResult result = trainer_.step(examples);
   const auto done = Time::now();
-  if (result.skipped > 0)
-    console_.warn(fmt::format("step {}: an update was not finite and was left out", clock().step()));
+  tolerate([&] { faults_.step(batch, examples, result, [&](const auto& sentence) { console_.warn(sentence); }); });
   if (trace_) trace_->step(clock(), batch, players_, result);
   tell(writer_.poll());
   tolerate([&] {

@@ -12,6 +12,7 @@
 #include "configs/console.h"
 #include "data/stream.h"
 #include "train/checkpoint_writer.h"
+#include "train/fault_record.h"
 #include "train/report.h"
 #include "train/session.h"
 #include "train/trace.h"
@@ -64,6 +65,7 @@ class TrainingLoop {
   Console& console_;
   Trace* const trace_;
   const std::vector<std::string> players_;  // their names
+  FaultRecord faults_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Every status_{10}, stream_report_;
   CheckpointWriter writer_;

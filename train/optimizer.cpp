@@ -18,6 +18,16 @@ torch::Tensor total_norm(const std::vector<torch::Tensor>& gradients) {
 
 }  // namespace
 
+std::vector<Update> read_updates(const std::vector<PendingUpdate>& pending) {
+  std::vector<torch::Tensor> numbers;
+  for (const auto& [loss, norm, skipped, fault] : pending) numbers.insert(numbers.end(), {loss, norm, skipped, fault});
+  const torch::Tensor there = torch::cat(numbers).cpu();
+  std::vector<Update> updates;
+  for (const float* at = there.data_ptr<float>(); updates.size() < pending.size(); at += 4)
+    updates.push_back({at[0], at[1], at[2] != 0, at[3] != 0});
+  return updates;
+}
+
 Optimizer::Optimizer(const Player& player, double weight_decay, torch::ScalarType dtype)
     : player_(player.name),
       adam_(player.adam),
@@ -39,26 +49,36 @@ Optimizer::Optimizer(const Player& player, double weight_decay, torch::ScalarTyp
 
 void Optimizer::zero_gradients() {
   at::_foreach_zero_(gradients_);
-  loss_finite_ = torch::ones({}, torch::TensorOptions(torch::kBool).device(steps_.device()));
+  loss_ = torch::zeros_like(steps_);
 }
 
 void Optimizer::backward(const torch::Tensor& loss) {
-  loss_finite_ = loss_finite_.logical_and(loss.detach().isfinite());
+  loss_ += loss.detach();
   scaler_.scale(loss).backward();
 }
 
-Update Optimizer::step(double rate, double clip) {
+PendingUpdate Optimizer::step(double rate, double clip, const PendingUpdate* before) {
   const torch::NoGradGuard no_grad;
   torch::Tensor found_inf = scaler_.unscale(gradients_);
-  found_inf.logical_or_(loss_finite_.logical_not());
+  const torch::Tensor bad_loss = loss_.isfinite().logical_not();
+  torch::Tensor fault = bad_loss.logical_or(scaler_.exhausted().logical_and(found_inf));
+  if (before) fault.logical_or_(before->fault);
+  found_inf.logical_or_(bad_loss);
+  const torch::Tensor skipped = fault.logical_or(found_inf).to(torch::kFloat32);
   const torch::Tensor norm = total_norm(gradients_);
   if (clip > 0) at::_foreach_mul_(gradients_, (clip / (norm + 1e-6)).clamp_max(1.0));
-  steps_ += 1 - found_inf;
+  steps_ += 1 - skipped;
   const std::vector<torch::Tensor> steps(names_.size(), steps_);  // one count for all: they are updated together
   at::_fused_adamw_(parameters_, gradients_, mean_, square_, {}, steps, rate, adam_.beta1, adam_.beta2, weight_decay_,
-                    adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+                    adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, skipped);
   scaler_.update(found_inf);
-  return {norm.item<double>(), found_inf.item<float>() != 0};
+  return {loss_, norm.view({1}), skipped, fault.to(torch::kFloat32)};
+}
+
+bool Optimizer::finite() {
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor found_inf = scaler_.unscale(gradients_);
+  return loss_.isfinite().logical_and(found_inf == 0).item<bool>();
 }
 
 std::map<std::string, torch::Tensor> Optimizer::state() const {

@@ -12,9 +12,19 @@ namespace atelier {
 
 /// What one update did.
 struct Update {
+  double loss = 0;       ///< sum of the losses it followed from
   double norm = 0;       ///< length of the whole gradient before clipping
-  bool skipped = false;  ///< something was not finite; weights and state are as before
+  bool skipped = false;  ///< left out, because something was not finite: weights and state are as before
+  bool fault = false;    ///< and no smaller scale of the loss will cure it, or a fault before it barred it
 };
+
+/// The same while it may still be under way on its device: float32 [1] each.
+struct PendingUpdate {
+  torch::Tensor loss, norm, skipped, fault;
+};
+
+/// Waits for the device, once for all of `pending`.
+std::vector<Update> read_updates(const std::vector<PendingUpdate>& pending);
 
 /// AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; without decay it is Adam)
 /// for one player: unscale, clip, update in LibTorch's fused kernel. Owns the gradients, which stay allocated.
@@ -32,8 +42,12 @@ class Optimizer {
   void backward(const torch::Tensor& loss);
 
   /// One update with this learning rate; gradients longer than `clip` are shortened to it (0: never). A loss or
-  /// gradient that is not finite skips the update, in any precision.
-  Update step(double rate, double clip);
+  /// gradient that is not finite skips the update, in any precision, and so does a fault in `before`, the update of
+  /// another player in the same step. The device decides: nothing waits for it.
+  PendingUpdate step(double rate, double clip, const PendingUpdate* before = nullptr);
+
+  /// Instead of a step: whether losses and gradients since zero_gradients are finite. Spends the gradients, and waits.
+  bool finite();
 
   /// "<player>.exp_avg.<parameter>", "<player>.exp_avg_sq.<parameter>" and "<player>.step" (float32 [1]). The tensors
   /// are the optimizer's own.
@@ -54,7 +68,7 @@ class Optimizer {
   std::vector<std::string> names_;
   std::vector<torch::Tensor> parameters_, gradients_, mean_, square_;  // parallel to names_
   torch::Tensor steps_;                                                // float32 [1]: updates that were not skipped
-  torch::Tensor loss_finite_;                                          // bool []: of every loss since zero_gradients
+  torch::Tensor loss_;                                                 // float32 [1]: sum since zero_gradients
 };
 
 }  // namespace atelier

@@ -132,7 +132,9 @@ torch::Tensor GradientScaler::unscale(const std::vector<torch::Tensor>& gradient
 }
 
 void GradientScaler::update(const torch::Tensor& found_inf) {
-  if (adapts_) at::_amp_update_scale_(scale_, growth_, found_inf, kGrowth, kBackoff, kGrowthInterval);
+  if (!adapts_) return;
+  at::_amp_update_scale_(scale_, growth_, found_inf, kGrowth, kBackoff, kGrowthInterval);
+  scale_.clamp_min_(kSmallestScale);
 }
 
 double GradientScaler::current_scale() const { return scale_.item<float>(); }
@@ -149,7 +151,7 @@ void GradientScaler::load(const nlohmann::json& state) {
   };
   const double scale = number("scale");
   const double good_steps = number("good_steps");
-  scale_.fill_(adapts_ ? scale : 1.0);
+  scale_.fill_(adapts_ ? std::max(scale, kSmallestScale) : 1.0);
   growth_.fill_(good_steps);
 }
 

@@ -43,10 +43,13 @@ class Autocast {
 
 /// Keeps small float16 gradients from vanishing: the loss is multiplied by `scale`, the gradients are divided by it, a
 /// step whose gradients overflow is skipped and halves the scale, 2,000 good ones in a row double it (Micikevicius et
-/// al. 2018, section 3.2). For float32 and bfloat16 the scale stays 1; steps that are not finite are skipped all the
-/// same.
+/// al. 2018, section 3.2). It never falls below kSmallestScale. For float32 and bfloat16 the scale stays 1; steps that
+/// are not finite are skipped all the same.
 class GradientScaler {
  public:
+  /// There gradients overflow by their own size, which no scale of the loss cures.
+  static constexpr double kSmallestScale = 1;
+
   GradientScaler(torch::ScalarType dtype, torch::Device device);
 
   /// loss * scale.
@@ -54,6 +57,9 @@ class GradientScaler {
 
   /// Divides `gradients` by the scale, in place. Returns float32 [1]: 1 when any of them is not finite, else 0.
   torch::Tensor unscale(const std::vector<torch::Tensor>& gradients) const;
+
+  /// bool [1], on the device: a smaller scale cannot help.
+  torch::Tensor exhausted() const { return scale_.le(kSmallestScale); }
 
   /// Adapts the scale after a step with this result of unscale().
   void update(const torch::Tensor& found_inf);

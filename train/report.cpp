@@ -4,7 +4,6 @@
 #include <chrono>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <sstream>
 
 #include "base/files.h"
 #include "images/encode.h"
@@ -31,18 +30,6 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
-/// Keeps the lines up to `position`; a line that a kill cut off goes too.
-void cut_metrics(const fs::path& path, uint64_t position) {
-  if (!fs::exists(path)) return;
-  std::istringstream lines(read_file(path));
-  std::string kept, line;
-  while (std::getline(lines, line)) {
-    const json entry = json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (entry.is_object() && entry.contains("position") && entry["position"] <= position) kept += line + "\n";
-  }
-  publish_file(path, kept);
-}
-
 void cut_samples(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
   for (const auto& entry : fs::directory_iterator(folder))
@@ -55,6 +42,7 @@ void Interval::add(const StepResult& result, const StepTime& time, uint64_t samp
   ++steps_;
   samples_ += samples;
   skipped_ += result.skipped;
+  overflows_ += result.overflows;
   waited_ += time.waited;
   computed_ += time.computed;
   losses_.resize(result.losses.size());
@@ -76,7 +64,7 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
       steps_per_epoch_(static_cast<uint64_t>(steps_per_epoch)),
       events_(run_dir / "events", clock.position()),
       start_(clock.position()) {
-  cut_metrics(run_dir / "metrics.jsonl", clock.position());
+  cut_lines(run_dir / "metrics.jsonl", clock.position());
   cut_samples(run_dir / "samples", clock.position());
 }
 
@@ -93,6 +81,7 @@ void Report::write_interval(const Clock& clock, double rate) {
                {"steps", recent_.steps()},
                {"learning_rate", rate},
                {"skipped", recent_.skipped()},
+               {"overflows", recent_.overflows()},
                {"images_per_second", recent_.images_per_second()},
                {"waiting", recent_.waiting()}};
   for (size_t player = 0; player < players_.size(); ++player) {

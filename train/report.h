@@ -27,13 +27,14 @@ class Interval {
   void add(const StepResult& result, const StepTime& time, uint64_t samples);
   uint64_t steps() const { return steps_; }
   uint64_t skipped() const { return skipped_; }
+  uint64_t overflows() const { return overflows_; }
   double loss(size_t player) const { return losses_.at(player) / static_cast<double>(steps_); }
   double norm(size_t player) const { return norms_.at(player) / static_cast<double>(steps_); }
   double images_per_second() const;
   double waiting() const;  ///< share of the time that went into waiting for data, 0..1
 
  private:
-  uint64_t steps_ = 0, samples_ = 0, skipped_ = 0;
+  uint64_t steps_ = 0, samples_ = 0, skipped_ = 0, overflows_ = 0;
   double waited_ = 0, computed_ = 0;
   std::vector<double> losses_, norms_;  // sums, by player
 };

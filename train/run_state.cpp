@@ -182,7 +182,8 @@ json to_json(const RunState& state) {
                {"scalers", state.scalers},
                {"averaged", state.averaged},
                {"skipped", state.skipped},
-               {"skips_in_a_row", state.skips_in_a_row}});
+               {"skips_in_a_row", state.skips_in_a_row},
+               {"overflows", state.overflows}});
   return json;
 }
 
@@ -195,7 +196,8 @@ RunState run_state_from_json(const json& json) try {
           .scalers = json.at("scalers"),
           .averaged = json.at("averaged").get<decltype(RunState::averaged)>(),
           .skipped = json.at("skipped"),
-          .skips_in_a_row = json.at("skips_in_a_row")};
+          .skips_in_a_row = json.at("skips_in_a_row"),
+          .overflows = json.value("overflows", uint64_t{0})};
 } catch (const nlohmann::json::out_of_range& error) {
   throw std::invalid_argument(fmt::format(
       "The run's state.json is of an older version of Atelier and lacks what this one needs ({}); go on with "

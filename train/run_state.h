@@ -41,6 +41,7 @@ struct RunState {
   std::map<std::string, std::pair<uint64_t, uint64_t>> averaged = {};
   uint64_t skipped = 0;         ///< updates left out because something was not finite
   uint64_t skips_in_a_row = 0;  ///< steps with such updates up to the last one
+  uint64_t overflows = 0;       ///< updates left out for a scale of the loss too large for float16
 };
 
 /// The first start. `window` is the shuffle's.

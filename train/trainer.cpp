@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include <cmath>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -22,10 +23,14 @@ Trainer::Trainer(Objective& objective, const Config& config, RunState state)
   }
 }
 
-torch::Tensor Trainer::mean_loss(size_t player, const Examples& examples) {
+/// Of each sample, float32 [N].
+torch::Tensor Trainer::losses(size_t player, const Examples& examples) {
   const Autocast autocast(state_.choices.device, state_.choices.precision.dtype);
-  const torch::Tensor losses = objective_.loss(player, examples, config_.seed);  // [N]
-  return losses.to(torch::kFloat32).sum() / static_cast<double>(state_.clock.batch());
+  return objective_.loss(player, examples, config_.seed).to(torch::kFloat32);
+}
+
+torch::Tensor Trainer::mean_loss(const torch::Tensor& losses) const {
+  return losses.sum() / static_cast<double>(state_.clock.batch());
 }
 
 StepResult Trainer::step(const Examples& examples) {
@@ -33,33 +38,72 @@ StepResult Trainer::step(const Examples& examples) {
   const double middle = static_cast<double>(clock.position()) + 0.5 * static_cast<double>(clock.batch());
   StepResult result;
   result.rate = learning_rate(config_.train, middle, clock.total());
+  std::vector<PendingUpdate> updates;  // of each player
+  std::vector<torch::Tensor> of_samples;
   for (size_t player = 0; player < players_.size(); ++player) {
     Optimizer& optimizer = optimizers_[player];
     optimizer.zero_gradients();
-    const torch::Tensor loss = mean_loss(player, examples);
-    optimizer.backward(loss);
-    const Update update = optimizer.step(result.rate, config_.train.clip);
-    result.losses.push_back(loss.item<double>());
-    result.norms.push_back(update.norm);
-    result.skipped += update.skipped;
+    const torch::Tensor own = losses(player, examples);
+    optimizer.backward(mean_loss(own));
+    // A fault bars the players after it as well, so that their weights stay those that it came from.
+    const PendingUpdate* const before = updates.empty() ? nullptr : &updates.back();
+    updates.push_back(optimizer.step(result.rate, config_.train.clip, before));
+    of_samples.push_back(own.detach());
   }
   clock.advance();
   objective_.observe(examples, config_.seed);
   const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
   for (auto* averages : {&averages_, &long_averages_})
     for (Average& average : *averages) average.update(clock.position(), kept);
-  count_skips(result.skipped);
+  read(result, updates, of_samples);  // last: all work is in the device's queue by now
+  count(result);
   return result;
 }
 
-void Trainer::count_skips(uint64_t skipped) {
-  state_.skipped += skipped;
-  state_.skips_in_a_row = skipped > 0 ? state_.skips_in_a_row + 1 : 0;
+void Trainer::read(StepResult& result, const std::vector<PendingUpdate>& updates,
+                   const std::vector<torch::Tensor>& losses) {
+  for (const Update& update : read_updates(updates)) {
+    const size_t player = result.losses.size();
+    result.losses.push_back(update.loss);
+    result.norms.push_back(update.norm);
+    result.skipped += update.fault;
+    result.overflows += update.skipped && !update.fault;
+    if (update.fault && !result.fault) result.fault = {player, !std::isfinite(update.loss), {}};
+  }
+  if (!result.fault) return;
+  const torch::Tensor finite = losses[result.fault->player].isfinite().cpu();
+  for (int64_t sample = 0; sample < finite.size(0); ++sample)
+    if (!finite[sample].item<bool>()) result.fault->samples.push_back(static_cast<size_t>(sample));
+}
+
+/// A step that merely overflowed neither adds to a row of faults nor ends it.
+void Trainer::count(const StepResult& result) {
+  state_.skipped += result.skipped;
+  state_.overflows += result.overflows;
+  if (result.fault) ++state_.skips_in_a_row;
+  if (result.skipped + result.overflows == 0) state_.skips_in_a_row = 0;
   if (state_.skips_in_a_row > kMostSkips)
     throw std::runtime_error(fmt::format(
-        "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}. Lower "
-        "train.learning_rate or set train.precision to float32, and resume.",
-        state_.skips_in_a_row, clock().step()));
+        "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}; {} says where. "
+        "Lower train.learning_rate or set train.precision to float32, and resume.",
+        state_.skips_in_a_row, clock().step(), config_.train.run_dir + "/faults.jsonl"));
+}
+
+Replay Trainer::replay(const Examples& examples, const StepFault& fault) {
+  Optimizer& optimizer = optimizers_[fault.player];
+  Replay replay;
+  optimizer.zero_gradients();
+  {
+    FaultFinder finder(players_);
+    const torch::Tensor loss = mean_loss(losses(fault.player, examples));
+    finder.turn_back();
+    optimizer.backward(loss);
+    replay.place = finder.place();
+  }
+  replay.reproduced = !optimizer.finite();
+  const torch::NoGradGuard no_grad;  // the turns of the rest, for what the objective keeps from one to the next
+  for (size_t player = fault.player + 1; player < players_.size(); ++player) losses(player, examples);
+  return replay;
 }
 
 Snapshot Trainer::snapshot(const std::string& verdicts) const {

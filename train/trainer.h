@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <torch/torch.h>
 #include <vector>
 
@@ -7,17 +8,34 @@
 #include "models/objective.h"
 #include "train/average.h"
 #include "train/checkpoint.h"
+#include "train/fault_finder.h"
 #include "train/optimizer.h"
 #include "train/run_state.h"
 
 namespace atelier {
+
+/// Why updates were left out: a loss or gradient that was not finite. In float16 gradients that overflow are a fault
+/// only where the scale of the loss cannot fall any more.
+struct StepFault {
+  size_t player = 0;            ///< the first one that had it
+  bool in_loss = false;         ///< else in the gradients alone
+  std::vector<size_t> samples;  ///< of the batch: those whose own loss was not finite
+};
+
+/// What a second pass over a faulty batch showed.
+struct Replay {
+  bool reproduced = false;          ///< the loss or a gradient was not finite again
+  std::optional<FaultPlace> place;  ///< where that began; nothing: no operator was seen to begin it
+};
 
 /// What one step did.
 struct StepResult {
   std::vector<double> losses;  ///< mean over the batch, for each player
   std::vector<double> norms;   ///< of each player's gradient, before clipping
   double rate = 0;             ///< learning rate
-  uint64_t skipped = 0;        ///< updates left out because something was not finite
+  uint64_t skipped = 0;        ///< updates left out for a fault: that player's, and those of the players after it
+  uint64_t overflows = 0;      ///< updates left out because the scale of the loss was too large for float16
+  std::optional<StepFault> fault;
 };
 
 /// Batch -> loss -> step. Owns optimizers, scalers and averages; the objective owns the networks. Bit for bit the same
@@ -30,6 +48,10 @@ class Trainer {
   /// One step on `examples`, which hold this process's share of the global batch at clock().position(). Throws
   /// std::runtime_error when more than 100 steps in a row were not finite.
   StepResult step(const Examples& examples);
+
+  /// Goes again, watched, through the passes that gave `fault` to the step just made on `examples`: its player's
+  /// weights are those of then, and so is every draw. Changes nothing that a run goes on from.
+  Replay replay(const Examples& examples, const StepFault& fault);
 
   const Clock& clock() const { return state_.clock; }
   const RunState& state() const { return state_; }
@@ -50,8 +72,10 @@ class Trainer {
  private:
   static constexpr uint64_t kMostSkips = 100;  // in a row
 
-  torch::Tensor mean_loss(size_t player, const Examples& examples);
-  void count_skips(uint64_t skipped);
+  torch::Tensor losses(size_t player, const Examples& examples);
+  torch::Tensor mean_loss(const torch::Tensor& losses) const;
+  void read(StepResult& result, const std::vector<PendingUpdate>& updates, const std::vector<torch::Tensor>& losses);
+  void count(const StepResult& result);
 
   Objective& objective_;
   Config config_;

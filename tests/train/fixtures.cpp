@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 
 #include "models/checkpoint.h"
@@ -46,6 +47,57 @@ torch::Tensor TwoLines::generate(const Wish& wish) {
 
 void TwoLines::observe(const Examples& examples, uint64_t /*seed*/) {
   first_->seen += static_cast<int64_t>(examples.positions.size());
+}
+
+torch::Tensor Planted::loss(size_t player, const Examples& examples, uint64_t seed) {
+  if (times-- <= 0) {
+    TORCH_CHECK(!fails_then, "no memory left");
+    return inner_->loss(player, examples, seed);
+  }
+  Examples seen = examples;
+  seen.images = examples.images.to(torch::kFloat32);
+  for (size_t n = 0; n < examples.positions.size() && player == only_player.value_or(player); ++n)
+    if (not_a_number.contains(examples.positions[n]))
+      seen.images[static_cast<int64_t>(n)].fill_(std::numeric_limits<float>::quiet_NaN());
+  const torch::Tensor losses = inner_->loss(player, seen, seed).to(torch::kFloat32);
+  return steep ? losses * 1e-20 * 1e20 * 1e20 : losses;  // on the way back 1e20 * 1e20, more than a float32 holds
+}
+
+std::unique_ptr<Objective> rough_network(const std::string& kind) {
+  ModelSpec spec;
+  spec.kind = kind;
+  spec.image_size = 16;
+  spec.condition = "outline";
+  spec.labels = {"dark", "light"};
+  spec.channels = 8;
+  spec.levels = 2;
+  spec.blocks = 1;
+  spec.attention_size = 8;
+  spec.dropout = 0.1;
+  auto objective = make_objective(spec, 3);
+  const torch::NoGradGuard no_grad;
+  uint64_t number = 0;
+  for (const Player& player : objective->players())
+    for (auto& weight : player.module->parameters()) {
+      const auto noise = torch::empty_like(weight);
+      fill_normal({noise.data_ptr<float>(), static_cast<size_t>(noise.numel())}, 4, number++, Purpose::kNoise);
+      weight.add_(noise, 0.05);
+    }
+  return objective;
+}
+
+Examples pictures_at(uint64_t position, int64_t count) {
+  Examples examples;
+  examples.images = torch::empty({count, 3, 16, 16}, torch::kUInt8);
+  examples.labels = torch::zeros({count}, torch::kInt64);
+  for (int64_t n = 0; n < count; ++n) {
+    const uint64_t at = position + static_cast<uint64_t>(n);
+    examples.positions.push_back(at);
+    for (uint64_t i = 0; i < 3 * 16 * 16; ++i)
+      examples.images[n].data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random_below(256, 5, at, Purpose::kNoise, i));
+  }
+  examples.conditions = examples.images.slice(1, 0, 1).contiguous();
+  return examples;
 }
 
 Examples examples_at(uint64_t position, int64_t count) {

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <set>
 #include <signal.h>
 #include <string>
 #include <sys/resource.h>
@@ -57,6 +59,35 @@ class TwoLines : public Objective {
   ModelSpec spec_;
   std::shared_ptr<Line> first_, second_;
 };
+
+/// Another objective with something wrong in it.
+class Planted : public Objective {
+ public:
+  explicit Planted(std::unique_ptr<Objective> inner) : inner_(std::move(inner)) {}
+  std::vector<Player> players() override { return inner_->players(); }
+  torch::Tensor loss(size_t player, const Examples& examples, uint64_t seed) override;
+  torch::Tensor held_out_loss(const Examples& examples, uint64_t seed) override {
+    return inner_->held_out_loss(examples, seed);
+  }
+  std::string held_out_name() const override { return inner_->held_out_name(); }
+  void observe(const Examples& examples, uint64_t seed) override { inner_->observe(examples, seed); }
+  torch::Tensor generate(const Wish& wish) override { return inner_->generate(wish); }
+  const ModelSpec& spec() const override { return inner_->spec(); }
+
+  std::set<uint64_t> not_a_number;    ///< positions whose pictures are NaN
+  std::optional<size_t> only_player;  ///< who sees them so; nothing: all
+  bool steep = false;                 ///< losses are finite, their gradients overflow
+  int times = 1'000'000;              ///< calls of loss with anything planted; then all is well
+  bool fails_then = false;            ///< but not well: every loss throws
+
+ private:
+  std::unique_ptr<Objective> inner_;
+};
+
+/// A small network with weights of all sizes, none 0: "diffusion" or "pix2pix", of 16 pixels.
+std::unique_ptr<Objective> rough_network(const std::string& kind);
+/// What it trains on: uint8 [count, 3, 16, 16], with outlines.
+Examples pictures_at(uint64_t position, int64_t count);
 
 /// uint8 [count, 3, 2, 2] at positions from `position` on; a pure function of the positions.
 Examples examples_at(uint64_t position, int64_t count);

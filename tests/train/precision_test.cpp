@@ -47,7 +47,7 @@ std::vector<double> train(torch::ScalarType dtype) {
     }
     optimizer.zero_gradients();
     optimizer.backward(loss);
-    EXPECT_FALSE(optimizer.step(1e-2, 0).skipped);
+    EXPECT_FALSE(read_updates({optimizer.step(1e-2, 0)}).front().skipped);
     EXPECT_EQ(network->first.grad().scalar_type(), torch::kFloat32);
     losses.push_back(loss.item<double>());
   }
@@ -120,7 +120,7 @@ TEST(GradientScaler, HalvesItsScaleAtAnOverflowAndTheUpdateIsSkipped) {
   const auto gradient_of = [&](double size) {
     optimizer.zero_gradients();
     optimizer.backward((network->first * size).sum() + (network->second * size).sum());
-    return optimizer.step(1e-3, 0);
+    return read_updates({optimizer.step(1e-3, 0)}).front();
   };
   EXPECT_TRUE(gradient_of(1e36).skipped) << "1e36 * 65536 is more than a float32 holds";
   EXPECT_TRUE(torch::equal(network->first, before));
@@ -141,6 +141,19 @@ TEST(GradientScaler, DoublesItsScaleAfterManyGoodSteps) {
   for (int step = 0; step < 1999; ++step) scaler.update(good);
   scaler.update(bad);
   EXPECT_EQ(scaler.current_scale(), 65536) << "an overflow starts the count again";
+}
+
+TEST(GradientScaler, DoesNotFallBelowItsSmallestScale) {
+  GradientScaler scaler(torch::kFloat16, torch::kCPU);
+  for (int step = 0; step < 15; ++step) scaler.update(torch::ones({1}));
+  EXPECT_EQ(scaler.current_scale(), 2);
+  EXPECT_FALSE(scaler.exhausted().item<bool>());
+  for (int step = 0; step < 10; ++step) scaler.update(torch::ones({1}));
+  EXPECT_EQ(scaler.current_scale(), 1);
+  EXPECT_TRUE(scaler.exhausted().item<bool>());
+  scaler.load({{"scale", 0.25}, {"good_steps", 0}});
+  EXPECT_EQ(scaler.current_scale(), 1) << "as an earlier version may have saved it";
+  EXPECT_TRUE(GradientScaler(torch::kBFloat16, torch::kCPU).exhausted().item<bool>()) << "nothing to fall";
 }
 
 TEST(GradientScaler, ContinuesFromItsState) {

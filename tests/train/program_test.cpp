@@ -14,6 +14,7 @@
 #include "base/files.h"
 #include "images/encode.h"
 #include "models/checkpoint.h"
+#include "models/weights.h"
 #include "models/weights_file.h"
 
 /// The real atelier-train, in processes of its own, on a list of small local pictures.
@@ -142,6 +143,68 @@ TEST_F(Training, SaysThatItFailedWhenItDiverges) {
   EXPECT_THAT(log, HasSubstr("Training has diverged"));
   EXPECT_EQ(nlohmann::json::parse(read_file(run_dir / "status.json"))["state"], "failed");
   EXPECT_TRUE(list_checkpoints(run_dir).empty()) << "what diverged is not saved";
+}
+
+/// Multiplies a weight in a checkpoint and seals it again: what a run that went wrong might have saved.
+void damage_weight(const fs::path& checkpoint, const std::string& name, double factor) {
+  nlohmann::json state = verify_checkpoint(checkpoint).state;
+  TensorFile model = load_tensors(checkpoint / "model.safetensors");
+  model.tensors.at(name).mul_(factor);
+  save_tensors(checkpoint / "model.safetensors", model);
+  state["files"]["model.safetensors"] = sha256_file(checkpoint / "model.safetensors");
+  state.erase("seal");
+  publish_file(checkpoint / "state.json", seal_state(state));
+  verify_checkpoint(checkpoint);
+}
+
+/// The rows that each step of a trace took.
+std::vector<nlohmann::json> entries_of(const fs::path& trace) {
+  std::istringstream text(read_file(trace));
+  std::vector<nlohmann::json> entries;
+  for (std::string line; std::getline(text, line);) entries.push_back(nlohmann::json::parse(line)["entries"]);
+  return entries;
+}
+
+TEST_P(TrainingOfEachKind, RecordsWhatWasNotFiniteAndGivesUpInTheEnd) {
+  const bool diffusion = GetParam() == "diffusion";
+  const std::string player = diffusion ? "denoiser" : "generator";
+  const std::string module = player + (diffusion ? ".middle.0.conv1" : ".decoder.0.conv");
+  const fs::path healthy = folder_ / "healthy", damaged = folder_ / "damaged";
+  const auto leg = [&](const fs::path& run_dir, const std::string& until) {
+    auto all = arguments(run_dir, GetParam(), {{"train.precision", "float16"}});
+    all.insert(all.end(), {"--until", until, "--trace", folder_ / (run_dir.filename().string() + ".trace")});
+    return all;
+  };
+  std::string log;
+  ASSERT_EQ(run(leg(healthy, "3"), &log), 0) << log;
+  fs::copy(healthy, damaged, fs::copy_options::recursive);
+  damage_weight(list_checkpoints(damaged).back(), module + ".weight", 5e5);
+  ASSERT_EQ(run(leg(healthy, "9"), &log), 0) << log;
+  ASSERT_EQ(run(leg(damaged, "9"), &log), 0) << log;
+  EXPECT_THAT(log, testing::AllOf(HasSubstr("warning: step 4: the loss of the "), HasSubstr("It began in " + module),
+                                  HasSubstr("), forward."), HasSubstr("damaged/faults.jsonl has the batch")));
+  EXPECT_EQ(entries_of(folder_ / "damaged.trace"), entries_of(folder_ / "healthy.trace")) << "the order stays";
+  EXPECT_FALSE(fs::exists(healthy / "faults.jsonl"));
+
+  std::istringstream faults(read_file(damaged / "faults.jsonl"));
+  std::string first;
+  std::getline(faults, first);
+  const auto line = nlohmann::json::parse(first);
+  EXPECT_EQ(line["step"], 4);
+  EXPECT_EQ(line["replay"], "reproduced");
+  EXPECT_EQ(line["module"], module);
+  ASSERT_EQ(line["samples"].size(), 4U);
+  for (size_t n = 0; n < 4; ++n) {
+    EXPECT_EQ(line["samples"][n]["position"], 12 + n);
+    const auto row = line["samples"][n]["entry"].get<int>();
+    EXPECT_EQ(line["samples"][n]["url"], (folder_ / (std::to_string(row) + ".png")).string());
+  }
+
+  EXPECT_EQ(run(leg(damaged, "1000"), &log), 1);
+  EXPECT_THAT(log, testing::AllOf(HasSubstr("Training has diverged: loss or gradients were not finite in 101 steps"),
+                                  HasSubstr("damaged/faults.jsonl says where"), testing::Not(HasSubstr("It began"))))
+      << "the row began in the leg before";
+  EXPECT_EQ(nlohmann::json::parse(read_file(damaged / "status.json"))["state"], "failed");
 }
 
 TEST_F(Training, TakesAShortStepWithTheDiffusionPreset) {

@@ -26,7 +26,7 @@ void report_steps(Report& report, Clock& clock, int count) {
   for (int i = 0; i < count; ++i) {
     clock.advance();
     const auto step = static_cast<double>(clock.step());
-    report.step(clock, {{step, -step}, {1, 2}, 0.01, clock.step() == 3}, {0.25, 0.75});
+    report.step(clock, {{step, -step}, {1, 2}, 0.01, clock.step() == 3, clock.step() == 4 ? 2U : 0U, {}}, {0.25, 0.75});
   }
 }
 
@@ -44,6 +44,7 @@ TEST(Report, WritesALineEveryTenSteps) {
   EXPECT_EQ(metrics[0]["loss"]["discriminator"], -5.5);
   EXPECT_EQ(metrics[0]["gradient_norm"]["discriminator"], 2);
   EXPECT_EQ(metrics[0]["skipped"], 1);
+  EXPECT_EQ(metrics[0]["overflows"], 2);
   EXPECT_EQ(metrics[0]["images_per_second"], 8);
   EXPECT_EQ(metrics[0]["waiting"], 0.25);
   EXPECT_EQ(metrics[2]["steps"], 5);
