@@ -204,7 +204,7 @@ std::vector<std::pair<std::string, torch::Tensor>> in_file_order(const std::map<
 
 }  // namespace
 
-void save_tensors(const std::filesystem::path& path, const TensorFile& file) {
+void write_tensors(const TensorFile& file, const WriteBytes& write) {
   const auto order = in_file_order(file.tensors);
   json header = json::object();
   if (!file.metadata.empty()) header[kMetadata] = file.metadata;
@@ -220,16 +220,18 @@ void save_tensors(const std::filesystem::path& path, const TensorFile& file) {
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const uint64_t length = text.size();
 
-  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-  const auto write = [&](const void* bytes, uint64_t count) {
-    stream.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
-  };
-  write(&length, kLengthBytes);
-  write(text.data(), text.size());
+  write({reinterpret_cast<const char*>(&length), kLengthBytes});
+  write(text);
   for (const auto& [name, tensor] : order) {
     const auto here = tensor.detach().to(torch::kCPU).contiguous();  // no copy of one that already is
-    write(here.data_ptr(), here.nbytes());
+    write({static_cast<const char*>(here.const_data_ptr()), here.nbytes()});
   }
+}
+
+void save_tensors(const std::filesystem::path& path, const TensorFile& file) {
+  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+  write_tensors(
+      file, [&](std::string_view bytes) { stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
   stream.close();
   if (!stream) throw std::runtime_error(fmt::format("{} cannot be written: is the disk full?", path.string()));
 }

@@ -5,6 +5,8 @@
 #include <string>
 #include <torch/torch.h>
 
+#include "base/files.h"
+
 /// Tensors on disk: the safetensors format (https://github.com/huggingface/safetensors, format specification).
 namespace atelier {
 
@@ -17,6 +19,9 @@ struct TensorFile {
 /// Writes `file` (not atomically: callers publish folders). Tensors may be on any device; float32, float16, bfloat16,
 /// float64, int64, int32, uint8 and bool. Same tensors, same bytes. Throws std::runtime_error when the disk refuses.
 void save_tensors(const std::filesystem::path& path, const TensorFile& file);
+
+/// The same bytes, piece by piece, to wherever `write` puts them.
+void write_tensors(const TensorFile& file, const WriteBytes& write);
 
 /// Reads a file onto the CPU. Any bytes are safe: header length, offsets, overlaps, shapes and dtypes are checked
 /// before anything is allocated. Throws std::invalid_argument with one sentence that names the file.
