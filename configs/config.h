@@ -81,6 +81,7 @@ struct ModelConfig {
 struct TrainConfig {
   std::string run_dir = "runs/train";
   Resume resume = Resume::kAuto;
+  std::string init_from;  ///< weights that a new run begins with; empty: from the seed
   int64_t epochs = 50;
   int64_t steps_per_epoch = 100;
   int64_t batch_size = 32;  ///< global, over all processes

@@ -118,6 +118,9 @@ void each_train_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"train.run_dir", "", "folder of the run: checkpoints, metrics, samples"}, train.run_dir, Text{});
   visit(Setting{"train.resume", "", "go on from the newest checkpoint: if there is one, never, or always"},
         train.resume, choice<Resume>("auto", "never", "must"));
+  visit(Setting{"train.init_from", "",
+                "weights that a new run begins with: a run folder, one position's, or a weights file; empty: none"},
+        train.init_from, Text{});
   visit(Setting{"train.epochs", "epochs", "length of the run", "EPOCHS"}, train.epochs, Integer{1, 1'000'000});
   visit(Setting{"train.steps_per_epoch", "steps", "length of an epoch", "STEPS_PER_EPOCH"}, train.steps_per_epoch,
         Integer{1, 1'000'000});

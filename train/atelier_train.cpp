@@ -33,6 +33,7 @@ const Program kProgram{
     .positional = {"command", "path"},
     .flags =
         {
+            {"accept-changes", "", "go on with settings that make other numbers than the run would have had"},
             {"until", "STEP", "stop after this step of the run, saved, as Ctrl-C does"},
             {"trace", "FILE", "write what each step took and gave, exactly, as a JSON line"},
             {"steps", "N", "verify-resume: steps to compare (8)"},
@@ -46,12 +47,15 @@ const Program kProgram{
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs --resume must\n"
+        "  atelier-train --config sketch-64 --data.list lamps.jsonl --train.run_dir runs/lamps --train.init_from "
+        "runs/chairs\n"
         "  atelier-train verify-resume --config sketch-64 --data.list furniture.jsonl --steps 12 --legs 3\n"
         "  atelier-train inspect runs/chairs\n"
         "  atelier-train export runs/chairs --out chairs.safetensors\n"
         "  atelier-train average runs/chairs --length 0.08\n"
         "\n"
-        "train, which may be left out, starts the run of train.run_dir or goes on with it;\n"
+        "train, which may be left out, starts the run of train.run_dir or goes on with it, with settings that\n"
+        "make other numbers only by --accept-changes;\n"
         "verify-resume trains a few steps of these settings straight and again with stops between,\n"
         "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
         "inspect says what a run folder, one position's folder or a weights file holds, and whether it is whole;\n"
@@ -64,7 +68,7 @@ struct Command {
   std::vector<std::string> flags;  ///< those it takes
   bool takes_path = false;         ///< after its name
 };
-const std::vector<Command> kCommands = {{"train", run_train, {"until", "trace"}},
+const std::vector<Command> kCommands = {{"train", run_train, {"accept-changes", "until", "trace"}},
                                         {"verify-resume", run_verify_resume, {"steps", "legs"}},
                                         {"inspect", run_inspect, {"json"}, true},
                                         {"export", run_export, {"out", "weights"}, true},

@@ -33,24 +33,29 @@ Choices make_choices(const Config& config, uint64_t window) {
   return choices;
 }
 
-Choices keep_choices(const Config& config, const Choices& saved, std::vector<std::string>& warnings) {
+Choices keep_choices(const Config& config, const Choices& saved, std::vector<Change>& changes,
+                     std::vector<std::string>& warnings) {
+  const TrainConfig& train = config.train;
   Choices choices = saved;
-  choices.device = keep_device(config.train.device, saved.device);
-  if (config.train.threads > 0) choices.threads = config.train.threads;
-  if (config.train.precision != Precision::kAuto)
-    choices.precision = choose_precision(config.train.precision, choices.device);
+  choices.device = keep_device(train.device, saved.device);
+  if (train.threads > 0) choices.threads = train.threads;
+  if (train.precision != Precision::kAuto) choices.precision = choose_precision(train.precision, choices.device);
   choices.arithmetic = arithmetic_name();
   fix_arithmetic(choices.threads);
 
-  const auto compare = [&](const char* what, const std::string& before, const std::string& now) {
-    if (before != now)
+  const auto compare = [&](const char* what, bool asked, const std::string& before, const std::string& now) {
+    if (before == now) return;
+    if (asked)
+      changes.push_back({.setting = what, .before = before, .now = now});
+    else
       warnings.push_back(
           fmt::format("{} was {} and is {} now: the run goes on, but not bit for bit.", what, before, now));
   };
-  compare("train.device", saved.device.str(), choices.device.str());
-  compare("train.threads", std::to_string(saved.threads), std::to_string(choices.threads));
-  compare("train.precision", precision_name(saved.precision.dtype), precision_name(choices.precision.dtype));
-  compare("The machine's arithmetic", saved.arithmetic, choices.arithmetic);
+  compare("train.device", train.device != Device::kAuto, saved.device.str(), choices.device.str());
+  compare("train.threads", train.threads > 0, std::to_string(saved.threads), std::to_string(choices.threads));
+  compare("train.precision", train.precision != Precision::kAuto, precision_name(saved.precision.dtype),
+          precision_name(choices.precision.dtype));
+  compare("The machine's arithmetic", false, saved.arithmetic, choices.arithmetic);
   return choices;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "configs/config.h"
+#include "train/changes.h"
 #include "train/precision.h"
 
 namespace atelier {
@@ -22,10 +23,11 @@ struct Choices {
 /// For a new run. Fixes the process's arithmetic (fix_arithmetic) on the way, since precision is measured with it.
 Choices make_choices(const Config& config, uint64_t window);
 
-/// For a resumed one: what was chosen stays unless a setting now asks for something else by name, or the device is
-/// gone. Every difference is named in `warnings`: from there on the run is not the same bit for bit. Fixes the
-/// process's arithmetic too.
-Choices keep_choices(const Config& config, const Choices& saved, std::vector<std::string>& warnings);
+/// For a resumed one: what was chosen stays unless a setting now asks for something else by name, which goes to
+/// `changes`, or the machine is another one, which is named in `warnings`: from there on the run is not the same bit
+/// for bit. Fixes the process's arithmetic too.
+Choices keep_choices(const Config& config, const Choices& saved, std::vector<Change>& changes,
+                     std::vector<std::string>& warnings);
 
 void to_json(nlohmann::json& json, const Choices& choices);
 /// Throws std::invalid_argument on anything that to_json did not write.

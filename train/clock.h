@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <vector>
@@ -21,7 +22,7 @@ class Clock {
   Clock(uint64_t batch, uint64_t total);
 
   uint64_t position() const { return position_; }
-  uint64_t total() const { return total_; }  ///< frozen at the first start
+  uint64_t total() const { return total_; }  ///< fixed at the first start, until change_total
   uint64_t batch() const { return segments_.back().batch; }
   uint64_t step() const;  ///< steps done
   bool finished() const { return position_ >= total_; }
@@ -32,6 +33,9 @@ class Clock {
 
   /// Steps from here on take `batch` samples.
   void change_batch(uint64_t batch);
+
+  /// The run ends at `total` now, or where it stands if that is farther.
+  void change_total(uint64_t total) { total_ = std::max(total, position_); }
 
   /// {"position", "step", "total_positions", "segments"}; from_json throws std::invalid_argument on anything else.
   nlohmann::json to_json() const;

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 #include <torch/torch.h>
 
-#include "base/files.h"
 #include "models/checkpoint.h"
 #include "models/weights.h"
 #include "train/trace.h"
@@ -15,6 +14,7 @@ namespace atelier {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 std::vector<TraceLine> lines_of(const std::vector<fs::path>& traces) {
   std::vector<TraceLine> all;
@@ -78,8 +78,7 @@ bool same_bits(const torch::Tensor& one, const torch::Tensor& other) {
 
 void compare_tensors(const fs::path& straight, const fs::path& resumed, const std::string& file,
                      std::vector<std::string>& found) {
-  if (sha256_file(straight / file) == sha256_file(resumed / file)) return;
-  const auto one = load_tensors(straight / file).tensors, other = load_tensors(resumed / file).tensors;
+  const auto one = load_tensors(straight).tensors, other = load_tensors(resumed).tensors;
   size_t differing = 0;
   std::string first;
   for (const auto& [name, tensor] : one) {
@@ -94,18 +93,53 @@ void compare_tensors(const fs::path& straight, const fs::path& resumed, const st
                       : fmt::format("{}: {} of {} tensors differ, first {}", file, differing, one.size(), first));
 }
 
-void compare_states(const fs::path& straight, const fs::path& resumed, std::vector<std::string>& found) {
-  auto one = verify_checkpoint(straight).state, other = verify_checkpoint(resumed).state;
-  for (auto* state : {&one, &other})
-    if (state->contains("choices"))
-      state->at("choices").erase("precision_why");  // how it was measured is no difference
-  for (const char* field : {"position", "step", "segments", "identity", "lists", "choices", "scalers", "averaged",
-                            "skipped", "skips_in_a_row", "overflows"})
-    if (one.value(field, nlohmann::json()) != other.value(field, nlohmann::json()))
-      found.push_back(
-          fmt::format("state.json: {} is {} straight and {} resumed", field, one[field].dump(), other[field].dump()));
-  if (read_file(straight / "verdicts.jsonl") != read_file(resumed / "verdicts.jsonl"))
-    found.emplace_back("verdicts.jsonl: the ledgers differ");
+/// All of state.json but what two equal runs may have each its own: where it lies, how it was told to start, and why a
+/// choice, which is compared, came out so. What is in its files is compared there.
+json comparable(json state) {
+  for (const char* field : {"files", "seal"}) state.erase(field);
+  if (state.contains("choices")) state["choices"].erase("precision_why");
+  if (state.contains("settings"))
+    for (const char* key : {"train.run_dir", "train.resume", "train.precision"}) state["settings"].erase(key);
+  return state;
+}
+
+std::string value_text(const json& values, const std::string& path) {
+  return values.contains(path) ? values.at(path).dump() : "missing";
+}
+
+/// The first value that differs in each field.
+void compare_states(const json& straight, const json& resumed, std::vector<std::string>& found) {
+  json fields = straight;
+  fields.update(resumed);
+  for (const auto& [field, ignored] : fields.items()) {
+    const json one = json{{field, straight.value(field, json())}}.flatten();
+    const json other = json{{field, resumed.value(field, json())}}.flatten();
+    json all = one;
+    all.update(other);
+    for (const auto& [path, value] : all.items()) {
+      const std::string before = value_text(one, path), now = value_text(other, path);
+      if (before == now) continue;
+      found.push_back(fmt::format("state.json: {} is {} straight and {} resumed", path.substr(1), before, now));
+      break;
+    }
+  }
+}
+
+/// Every file that either state names.
+void compare_files(const Checkpoint& straight, const Checkpoint& resumed, std::vector<std::string>& found) {
+  const json &one = straight.state.at("files"), &other = resumed.state.at("files");
+  json all = one;
+  all.update(other);
+  for (const auto& [file, ignored] : all.items()) {
+    if (!one.contains(file) || !other.contains(file))
+      found.push_back(fmt::format("{}: only the {} run has it", file, one.contains(file) ? "straight" : "resumed"));
+    else if (one.at(file) == other.at(file))
+      continue;
+    else if (file.ends_with(".safetensors"))
+      compare_tensors(straight.folder / file, resumed.folder / file, file, found);
+    else
+      found.push_back(fmt::format("{}: its bytes differ", file));
+  }
 }
 
 }  // namespace
@@ -113,9 +147,9 @@ void compare_states(const fs::path& straight, const fs::path& resumed, std::vect
 std::vector<std::string> differences(const Recorded& straight, const Recorded& resumed) {
   std::vector<std::string> found;
   compare_steps(lines_of(straight.traces), lines_of(resumed.traces), found);
-  for (const char* file : {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors"})
-    compare_tensors(straight.checkpoint, resumed.checkpoint, file, found);
-  compare_states(straight.checkpoint, resumed.checkpoint, found);
+  const Checkpoint one = verify_checkpoint(straight.checkpoint), other = verify_checkpoint(resumed.checkpoint);
+  compare_files(one, other, found);
+  compare_states(comparable(one.state), comparable(other.state), found);
   return found;
 }
 

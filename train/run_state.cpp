@@ -1,7 +1,6 @@
 #include "train/run_state.h"
 
 #include <algorithm>
-#include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <stdexcept>
@@ -21,29 +20,11 @@ using nlohmann::json;
 constexpr const char* kList = "the list's SHA-256";
 constexpr const char* kWeights = "the mix's weights";
 
-/// Settings that may differ without a word: they move no number, or another line says so already.
-constexpr std::array kQuietSettings = {
-    "train.run_dir",     "train.resume",         "train.device",
-    "train.threads",     "train.precision",      "data.list",
-    "data.accept_list",  "data.threads",         "data.memory",
-    "data.connections",  "data.head_timeout",    "data.get_timeout",
-    "data.outage_limit", "data.allow_private",   "data.sample_deadline",
-    "data.verify_list",  "data.cache",           "data.head",
-    "data.user_agent",   "data.connect_timeout", "data.first_byte_timeout",
-    "data.credentials",  "data.netrc",           "data.ca_file",
-    "data.proxy",        "data.stall_limit",
-};
-
 json settings_of(const Config& config) {
   json settings = json::object();
   for (const SettingInfo& setting : list_settings())
     if (!setting.key.starts_with("generate.")) settings[setting.key] = setting_text(config, setting.key);
   return settings;
-}
-
-std::string shown(const json& value) {
-  const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
 }
 
 /// What the run has been: of the mix's weights only those that took effect before `position`.
@@ -73,16 +54,11 @@ void refuse_another_identity(const json& before, const json& now, const std::str
       is_list_alone ? " go on with the list as it is now by --data.accept_list true," : ""));
 }
 
-void name_other_settings(const json& before, const json& now, std::vector<std::string>& warnings) {
-  std::vector<std::string> differences;
-  for (const auto& [key, value] : now.items()) {
-    const json was = before.value(key, json());
-    if (was != value && std::find(kQuietSettings.begin(), kQuietSettings.end(), key) == kQuietSettings.end())
-      differences.push_back(fmt::format("{} ({} before, {} now)", key, shown(was), shown(value)));
-  }
-  if (!differences.empty())
-    warnings.push_back(
-        fmt::format("Settings that changed since this run was saved: {}.", fmt::join(differences, ", ")));
+void refuse_changes(const std::vector<Change>& changes, uint64_t position, const std::string& run_dir) {
+  throw std::invalid_argument(
+      fmt::format("The run in {} was saved with other settings: {}. Put them back, or take them from position {} on by "
+                  "--accept-changes.",
+                  run_dir, describe(changes), position));
 }
 
 /// Turns to `manifest` from here on; says so.
@@ -94,9 +70,29 @@ std::string accept_list(RunState& state, const Manifest& manifest) {
                      manifest.size());
 }
 
-uint64_t planned_positions(const TrainConfig& config) {
-  return static_cast<uint64_t>(config.epochs) * static_cast<uint64_t>(config.steps_per_epoch) *
-         static_cast<uint64_t>(config.batch_size);
+uint64_t planned_steps(const TrainConfig& config) {
+  return static_cast<uint64_t>(config.epochs) * static_cast<uint64_t>(config.steps_per_epoch);
+}
+
+/// Clock and history as `changes` make them; says so.
+std::string take_changes(RunState& state, std::vector<Change> changes, const TrainConfig& config) {
+  Clock& clock = state.clock;
+  clock.change_batch(static_cast<uint64_t>(config.batch_size));
+  const auto is_length = [](const Change& change) {
+    return change.setting == "train.epochs" || change.setting == "train.steps_per_epoch";
+  };
+  if (std::ranges::any_of(changes, is_length))
+    clock.change_total(clock.position() +
+                       (std::max(planned_steps(config), clock.step()) - clock.step()) * clock.batch());
+  const std::string sentence = fmt::format("Accepted from position {} on: {}. The run ends at position {}.",
+                                           clock.position(), describe(changes), clock.total());
+  for (Change& change : changes) {
+    change.position = clock.position();
+    state.changes.push_back(std::move(change));
+  }
+  if (state.changes.size() > kMostChanges)
+    state.changes.erase(state.changes.begin(), state.changes.end() - kMostChanges);
+  return sentence;
 }
 
 }  // namespace
@@ -137,14 +133,15 @@ json identity_of(const Config& config, const Manifest& manifest) {
 }
 
 RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window) {
-  return {.clock = Clock(static_cast<uint64_t>(config.train.batch_size), planned_positions(config.train)),
+  const auto batch = static_cast<uint64_t>(config.train.batch_size);
+  return {.clock = Clock(batch, planned_steps(config.train) * batch),
           .identity = identity_of(config, manifest),
           .lists = {{.position = 0, .sha256 = manifest.sha256()}},
           .choices = make_choices(config, window),
           .settings = settings_of(config)};
 }
 
-RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest,
+RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest, bool accept_changes,
                       std::vector<std::string>& warnings) {
   RunState state = saved;
   state.identity = identity_of(config, manifest);
@@ -157,12 +154,14 @@ RunState continue_run(const RunState& saved, const Config& config, const Manifes
   }
   refuse_another_identity(before, now, config.train.run_dir);
   state.settings = settings_of(config);
-  name_other_settings(saved.settings, state.settings, warnings);
-  if (planned_positions(config.train) != saved.clock.total())
-    warnings.push_back(fmt::format("The settings now ask for {} positions in all; this run began with {}, which stays.",
-                                   planned_positions(config.train), saved.clock.total()));
-  state.clock.change_batch(static_cast<uint64_t>(config.train.batch_size));
-  state.choices = keep_choices(config, saved.choices, warnings);
+  if (!config.train.init_from.empty() && saved.init_from.value("path", "") != config.train.init_from)
+    warnings.emplace_back(
+        "train.init_from is for the first start of a run, and this one has begun: it changes nothing.");
+  std::vector<Change> changes = dangerous_changes(saved.settings, state.settings);
+  state.choices = keep_choices(config, saved.choices, changes, warnings);
+  if (changes.empty()) return state;
+  if (!accept_changes) refuse_changes(changes, position, config.train.run_dir);
+  warnings.push_back(take_changes(state, std::move(changes), config.train));
   return state;
 }
 
@@ -179,6 +178,8 @@ json to_json(const RunState& state) {
                {"lists", state.lists},
                {"choices", state.choices},
                {"settings", state.settings},
+               {"changes", state.changes},
+               {"init_from", state.init_from},
                {"scalers", state.scalers},
                {"averaged", state.averaged},
                {"skipped", state.skipped},
@@ -193,6 +194,8 @@ RunState run_state_from_json(const json& json) try {
           .lists = json.at("lists").get<std::vector<ListSpan>>(),
           .choices = json.at("choices").get<Choices>(),
           .settings = json.at("settings"),
+          .changes = json.value("changes", std::vector<Change>()),
+          .init_from = json.value("init_from", nlohmann::json::object()),
           .scalers = json.at("scalers"),
           .averaged = json.at("averaged").get<decltype(RunState::averaged)>(),
           .skipped = json.at("skipped"),

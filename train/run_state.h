@@ -10,6 +10,7 @@
 #include "configs/config.h"
 #include "data/manifest.h"
 #include "models/spec.h"
+#include "train/changes.h"
 #include "train/choices.h"
 #include "train/clock.h"
 
@@ -35,8 +36,10 @@ struct RunState {
   nlohmann::json identity;      ///< identity_of()
   std::vector<ListSpan> lists;  ///< by rising position, the first at 0
   Choices choices;
-  nlohmann::json settings;                            ///< key -> text, of seed, data, model and train
-  nlohmann::json scalers = nlohmann::json::object();  ///< player -> GradientScaler::state()
+  nlohmann::json settings;                              ///< key -> text, of seed, data, model and train
+  std::vector<Change> changes = {};                     ///< of these, accepted; at most kMostChanges
+  nlohmann::json init_from = nlohmann::json::object();  ///< InitSource::origin of its first weights; empty: the seed
+  nlohmann::json scalers = nlohmann::json::object();    ///< player -> GradientScaler::state()
   /// Player -> Average::position() of the shorter and the longer average.
   std::map<std::string, std::pair<uint64_t, uint64_t>> averaged = {};
   uint64_t skipped = 0;         ///< updates left out because something was not finite
@@ -48,9 +51,11 @@ struct RunState {
 RunState begin_run(const Config& config, const Manifest& manifest, uint64_t window);
 
 /// A later start from `saved`: refuses (std::invalid_argument, one sentence) another list, model, seed or order, and
-/// another past of a mix's weights; other settings take effect and are named in `warnings`. The total of positions
-/// stays; a new batch size starts a segment, and with data.accept_list another list starts a span.
-RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest,
+/// another past of a mix's weights. Dangerous changes (changes.h) are refused, too, unless `accept_changes`: then they
+/// take effect and are named in `warnings`. A new batch size starts a segment and leaves the total of positions;
+/// another number of epochs or of their steps sets the total to where that many steps end. With data.accept_list
+/// another list starts a span.
+RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest, bool accept_changes,
                       std::vector<std::string>& warnings);
 
 void to_json(nlohmann::json& json, const ListSpan& span);

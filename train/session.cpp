@@ -14,6 +14,7 @@
 #include "train/examples.h"
 #include "train/grid.h"
 #include "train/held_out.h"
+#include "train/init_from.h"
 #include "train/run_state.h"
 
 namespace atelier {
@@ -96,6 +97,18 @@ void place(StreamPlan& plan, const RunState& state) {
   check_share(plan);
 }
 
+/// Gives the networks the weights of train.init_from, and says which. Returns where they come from.
+nlohmann::json begin_with(Objective& objective, const Config& config, Console& console) {
+  std::vector<std::string> warnings;
+  const InitSource source = read_init_source(config.train.init_from, warnings);
+  for (const std::string& warning : warnings) console.warn(warning);
+  const Inherited inherited = inherit_weights(objective, source);
+  for (const std::string& line : describe(inherited, source)) console.say(line);
+  publish_file(std::filesystem::path(config.train.run_dir) / "init_from.json",
+               to_json(inherited, source).dump(1) + "\n");
+  return source.origin;
+}
+
 /// Weights, optimizer, averages and verdicts of the newest checkpoint.
 void load_newest(Session& session, const RunState& saved) {
   const RunState& state = session.trainer->state();
@@ -107,7 +120,7 @@ void load_newest(Session& session, const RunState& saved) {
 
 }  // namespace
 
-Session open_session(const Config& config, Console& console, const std::stop_token& stop) {
+Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop) {
   auto manifest = open_list(config.data, console, stop);
   RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
   const auto reading_shapes = show_share(console, "reading the shapes", stop);
@@ -123,12 +136,13 @@ Session open_session(const Config& config, Console& console, const std::stop_tok
   const auto& newest = session.folder.newest;
   const RunState saved =
       newest ? run_state_from_json(newest->state) : begin_run(config, *session.manifest, session.plan.order.window);
-  const RunState state = newest ? continue_run(saved, config, *session.manifest, warnings) : saved;
+  RunState state = newest ? continue_run(saved, config, *session.manifest, accept_changes, warnings) : saved;
   for (const std::string& warning : warnings) console.warn(warning);
   if (session.plan.has_shapes())
     session.plan = with_block(config, std::move(session.plan), state.clock.segments().front().batch, reading_shapes);
 
   session.objective = make_objective(describe_model(config, session.manifest->labels()), config.seed);
+  if (!newest && !config.train.init_from.empty()) state.init_from = begin_with(*session.objective, config, console);
   session.objective->to(state.choices.device);
   session.trainer = std::make_unique<Trainer>(*session.objective, config, state);
   announce(console, config, state, session);

@@ -29,8 +29,9 @@ struct Session {
 };
 
 /// Opens the list, the run's folder and its newest good checkpoint, and builds the networks; says what it found.
-/// Throws std::invalid_argument, one sentence, for what the user must change.
-Session open_session(const Config& config, Console& console, const std::stop_token& stop);
+/// Throws std::invalid_argument, one sentence, for what the user must change; then a run that is there is as it was.
+///   accept_changes  of dangerous settings, as continue_run takes it
+Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop);
 
 /// Of the objective's players, in order.
 std::vector<std::string> player_names(Objective& objective);

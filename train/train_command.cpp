@@ -36,11 +36,9 @@ int run_train(const Invocation& invocation) {
   keep_freed_memory();
   const Config& config = invocation.config();
   Console console;
-  Session session = open_session(config, console, invocation.stop);
+  Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);
   if (session.finished()) {
-    console.say(
-        "this run is finished: how long it is was fixed at its first start; for a longer one choose another "
-        "train.run_dir");
+    console.say("this run is finished; to go on with it ask for more train.epochs, by --accept-changes");
     return kGood;
   }
   make_sure_of_room(session.folder.path, session.trainer->clock().position(),
@@ -56,6 +54,9 @@ int run_train(const Invocation& invocation) {
   cut_average_snapshots(session.folder.path, clock.position());
   Report report(session.folder.path, player_names(*session.objective), clock, config.train.steps_per_epoch);
   report.text(clock, "config", "```yaml\n" + to_yaml(config) + "```");
+
+  if (const auto changes = changes_at(session.trainer->state().changes, clock.position()); !changes.empty())
+    report.text(clock, "accepted changes", describe(changes));
 
   std::optional<Trace> trace;
   if (const auto file = invocation.flag("trace")) trace.emplace(*file);

@@ -88,13 +88,31 @@ TEST_F(CompareRuns, ComparesWhatWasChosenButNotWhy) {
   snapshots_.at("resumed").state["choices"] = {{"precision", "float32"}, {"precision_why", "asked for"}};
   EXPECT_THAT(compare(), IsEmpty());
   snapshots_.at("resumed").state["choices"]["precision"] = "bfloat16";
-  EXPECT_THAT(compare(), ElementsAre(HasSubstr("state.json: choices is")));
+  EXPECT_THAT(compare(), ElementsAre("state.json: choices/precision is \"float32\" straight and \"bfloat16\" resumed"));
 }
 
 TEST_F(CompareRuns, ComparesCountersAndLedgers) {
   snapshots_.at("resumed").state["skipped"] = 1;
   snapshots_.at("resumed").verdicts = "{}\n";
-  EXPECT_THAT(compare(), ElementsAre("state.json: skipped is 0 straight and 1 resumed", HasSubstr("verdicts.jsonl")));
+  EXPECT_THAT(compare(),
+              ElementsAre("verdicts.jsonl: its bytes differ", "state.json: skipped is 0 straight and 1 resumed"));
+}
+
+TEST_F(CompareRuns, ComparesWhatItHasNeverHeardOf) {
+  snapshots_.at("straight").state["counters"] = {{"late", {1, 2}}, {"lost", 3}};
+  snapshots_.at("resumed").state["counters"] = {{"late", {1, 5}}, {"lost", 4}};
+  snapshots_.at("resumed").state["segments"] = {{{"position", 0}}};
+  EXPECT_THAT(compare(), ElementsAre("state.json: counters/late/1 is 2 straight and 5 resumed",
+                                     "state.json: segments is null straight and missing resumed"));
+}
+
+TEST_F(CompareRuns, LetsRunsLieInTheirOwnFolders) {
+  snapshots_.at("straight").state["settings"] = {
+      {"train.run_dir", "a"}, {"train.resume", "never"}, {"train.clip", "1"}};
+  snapshots_.at("resumed").state["settings"] = {{"train.run_dir", "b"}, {"train.resume", "must"}, {"train.clip", "1"}};
+  EXPECT_THAT(compare(), IsEmpty());
+  snapshots_.at("resumed").state["settings"]["train.clip"] = "2";
+  EXPECT_THAT(compare(), ElementsAre("state.json: settings/train.clip is \"1\" straight and \"2\" resumed"));
 }
 
 }  // namespace

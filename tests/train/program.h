@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
@@ -26,12 +27,12 @@ extern char** environ;
 /// The real atelier-train, in processes of its own, on a list of small local pictures.
 namespace atelier {
 
+namespace fs = std::filesystem;
+
 /// atelier-train under way; killed if a test leaves it.
 class Process {
  public:
-  Process(std::vector<std::string> arguments, const std::filesystem::path& log,
-          const std::filesystem::path& said = "/dev/null")
-      : log_(log) {
+  Process(std::vector<std::string> arguments, const fs::path& log, const fs::path& said = "/dev/null") : log_(log) {
     arguments.insert(arguments.begin(), ATELIER_BIN_DIR "/atelier-train");
     std::vector<char*> argv;
     for (auto& argument : arguments) argv.push_back(argument.data());
@@ -72,7 +73,7 @@ class Process {
 
  private:
   pid_t pid_ = -1;
-  std::filesystem::path log_;
+  fs::path log_;
   mutable siginfo_t info_{};
 };
 
@@ -106,8 +107,7 @@ class Training : public testing::Test {
   using Settings = std::map<std::string, std::string>;
 
   /// A tiny run in `run_dir`, of 2,000 epochs of 3 steps of 4 samples unless `other` says otherwise.
-  std::vector<std::string> arguments(const std::filesystem::path& run_dir, const std::string& kind,
-                                     Settings other = {}) const {
+  std::vector<std::string> arguments(const fs::path& run_dir, const std::string& kind, Settings other = {}) const {
     other.merge(Settings{{"data.list", folder_ / "list.csv"},
                          {"data.image_size", "16"},
                          {"data.condition", "outline"},
@@ -141,7 +141,7 @@ class Training : public testing::Test {
   }
 
   /// Waits until `run_dir` has `count` checkpoints; false: the program ended before.
-  static bool wait_for_checkpoints(const Process& process, const std::filesystem::path& run_dir, size_t count) {
+  static bool wait_for_checkpoints(const Process& process, const fs::path& run_dir, size_t count) {
     while (process.running()) {
       if (list_checkpoints(run_dir).size() >= count) return true;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));

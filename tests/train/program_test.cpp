@@ -17,11 +17,9 @@
 #include "models/weights.h"
 #include "models/weights_file.h"
 
-/// The real atelier-train, in processes of its own, on a list of small local pictures.
 namespace atelier {
 namespace {
 
-namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
@@ -81,12 +79,14 @@ TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {
   list.close();
   const fs::path run_dir = folder_ / "run";
   const auto shapes = [&](const std::string& epochs, const std::string& batch) {
-    return arguments(run_dir, GetParam(),
-                     {{"data.list", folder_ / "shapes.csv"},
-                      {"data.shapes", "buckets"},
-                      {"data.held_out", "0"},
-                      {"train.epochs", epochs},
-                      {"train.batch_size", batch}});
+    auto start = arguments(run_dir, GetParam(),
+                           {{"data.list", folder_ / "shapes.csv"},
+                            {"data.shapes", "buckets"},
+                            {"data.held_out", "0"},
+                            {"train.epochs", epochs},
+                            {"train.batch_size", batch}});
+    start.emplace_back("--accept-changes");
+    return start;
   };
   Process leg(shapes("2000", "4"), folder_ / "log");
   ASSERT_TRUE(wait_for_checkpoints(leg, run_dir, 4)) << leg.log();

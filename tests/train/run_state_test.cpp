@@ -31,10 +31,10 @@ class Resuming : public testing::Test {
   }
 
   /// The sentence that refuses to go on with `config_`.
-  std::string refusal() {
+  std::string refusal(bool accept_changes = true) {
     std::vector<std::string> warnings;
     try {
-      continue_run(saved_, config_, Manifest(list_), warnings);
+      continue_run(saved_, config_, Manifest(list_), accept_changes, warnings);
     } catch (const std::invalid_argument& error) {
       return error.what();
     }
@@ -50,7 +50,7 @@ class Resuming : public testing::Test {
 
 TEST_F(Resuming, ChangesNothingWhenNothingChanged) {
   std::vector<std::string> warnings;
-  const RunState state = continue_run(saved_, config_, manifest_, warnings);
+  const RunState state = continue_run(saved_, config_, manifest_, false, warnings);
   EXPECT_THAT(warnings, testing::IsEmpty());
   EXPECT_EQ(to_json(state), to_json(saved_));
 }
@@ -74,7 +74,7 @@ TEST_F(Resuming, TakesAnotherListWhenToldTo) {
   config_.data.accept_list = true;
   std::vector<std::string> warnings;
   const Manifest newer(list_);
-  RunState state = continue_run(saved_, config_, newer, warnings);
+  RunState state = continue_run(saved_, config_, newer, false, warnings);
   const uint64_t position = saved_.clock.position();
   EXPECT_THAT(warnings, testing::ElementsAre(AllOf(HasSubstr(std::to_string(position)), HasSubstr("3 rows"))));
   const std::vector<ListSpan> spans{{0, manifest_.sha256()}, {position, newer.sha256()}};
@@ -84,7 +84,7 @@ TEST_F(Resuming, TakesAnotherListWhenToldTo) {
   config_.data.accept_list = false;
   state.clock.advance();
   state = run_state_from_json(nlohmann::json::parse(to_json(state).dump()));
-  EXPECT_EQ(continue_run(state, config_, newer, warnings).lists, spans);
+  EXPECT_EQ(continue_run(state, config_, newer, false, warnings).lists, spans);
   EXPECT_THAT(warnings, testing::IsEmpty());
 
   write_list("lamp");  // other labels need another network, whatever is accepted
@@ -135,24 +135,87 @@ TEST_F(Resuming, RefusesAnotherModelSeedOrOrder) {
   EXPECT_EQ(refusal(), "");
 }
 
-TEST_F(Resuming, NamesOtherSettingsAndTakesThem) {
+TEST_F(Resuming, RefusesDangerousChangesUntilTheyAreAccepted) {
   config_.train.learning_rate = 0.5;
-  config_.train.epochs = 100;
+  config_.data.flip = false;
   config_.data.connections = 3;
+  EXPECT_THAT(refusal(false),
+              AllOf(HasSubstr("data.flip (true before, false now), train.learning_rate (0.01 before, 0.5 now)"),
+                    HasSubstr("from position 40 on by --accept-changes"), testing::Not(HasSubstr("data.connections"))));
   std::vector<std::string> warnings;
-  const RunState state = continue_run(saved_, config_, manifest_, warnings);
-  ASSERT_EQ(warnings.size(), 2U);
-  EXPECT_THAT(warnings[0], AllOf(HasSubstr("train.learning_rate (0.01 before, 0.5 now)"), HasSubstr("train.epochs"),
-                                 testing::Not(HasSubstr("data.connections"))));
-  EXPECT_THAT(warnings[1], HasSubstr("4000"));
-  EXPECT_EQ(state.clock.total(), 120U) << "the total of a run is frozen at its first start";
+  RunState state = continue_run(saved_, config_, manifest_, true, warnings);
+  EXPECT_THAT(warnings, testing::ElementsAre(AllOf(HasSubstr("from position 40 on: data.flip (true before, false now), "
+                                                             "train.learning_rate (0.01 before, 0.5 now)"),
+                                                   HasSubstr("ends at position 120"))));
+  const std::vector<Change> accepted{{40, "data.flip", "true", "false"}, {40, "train.learning_rate", "0.01", "0.5"}};
+  EXPECT_EQ(state.changes, accepted);
+
+  state.clock.advance();  // what was saved with them is what a later start compares with
+  saved_ = run_state_from_json(nlohmann::json::parse(to_json(state).dump()));
+  EXPECT_EQ(saved_.changes, accepted);
+  EXPECT_EQ(refusal(false), "");
+  config_.train.learning_rate = 0.01;
+  EXPECT_THAT(refusal(false), HasSubstr("train.learning_rate (0.5 before, 0.01 now)"));
+}
+
+TEST_F(Resuming, TakesHarmlessChangesWithoutAWord) {
+  config_.train.run_dir = "elsewhere";
+  config_.train.checkpoint_every = 7;
+  config_.train.keep_checkpoints = 1;
+  config_.train.sample_every = 9;
+  config_.data.memory *= 2;
+  config_.data.cache = "cache";
+  config_.data.get_timeout = 3;
+  config_.data.max_failure_rate = 1;
+  std::vector<std::string> warnings;
+  EXPECT_TRUE(continue_run(saved_, config_, manifest_, false, warnings).changes.empty());
+  EXPECT_THAT(warnings, testing::IsEmpty());
+}
+
+TEST_F(Resuming, TakesWhatNobodyThoughtOfForDangerous) {
+  saved_.settings["train.gone"] = "5";
+  saved_.settings.erase("train.clip");
+  EXPECT_THAT(refusal(false), HasSubstr("train.clip (nothing before, 1 now), train.gone (5 before, nothing now)"));
+}
+
+TEST_F(Resuming, TakesWhatIsAskedForByNameForAChange) {
+  config_.train.threads = 2;
+  config_.train.precision = Precision::kBfloat16;
+  EXPECT_THAT(refusal(false),
+              HasSubstr("train.threads (1 before, 2 now), train.precision (float32 before, bfloat16 now)"));
+  std::vector<std::string> warnings;
+  const Choices choices = continue_run(saved_, config_, manifest_, true, warnings).choices;
+  EXPECT_EQ(choices.threads, 2);
+  EXPECT_EQ(choices.precision.dtype, torch::kBFloat16);
+}
+
+TEST_F(Resuming, EndsWhereTheEpochsNowEnd) {
+  std::vector<std::string> warnings;
+  config_.train.epochs = 100;
+  EXPECT_THAT(refusal(false), HasSubstr("train.epochs (3 before, 100 now)"));
+  EXPECT_EQ(continue_run(saved_, config_, manifest_, true, warnings).clock.total(), 4000U);
+  config_.train.batch_size = 8;  // 990 steps are left, and the 10 that are done took 40 positions
+  EXPECT_EQ(continue_run(saved_, config_, manifest_, true, warnings).clock.total(), 40U + 990 * 8);
+  config_.train.epochs = 1;
+  config_.train.steps_per_epoch = 5;
+  EXPECT_EQ(continue_run(saved_, config_, manifest_, true, warnings).clock.total(), 40U) << "it is there already";
 }
 
 TEST_F(Resuming, StartsASegmentForAnotherBatchSize) {
   config_.train.batch_size = 8;
   std::vector<std::string> warnings;
-  const RunState state = continue_run(saved_, config_, manifest_, warnings);
+  const RunState state = continue_run(saved_, config_, manifest_, true, warnings);
   EXPECT_EQ(state.clock.segments(), (std::vector<Segment>{{0, 0, 4}, {40, 10, 8}}));
+  EXPECT_EQ(state.clock.total(), 120U) << "the length of a run is counted in samples";
+}
+
+TEST_F(Resuming, KeepsTheNewestChanges) {
+  config_.train.clip = 9;
+  saved_.changes.assign(kMostChanges, {7, "train.clip", "1", "2"});
+  std::vector<std::string> warnings;
+  const RunState state = continue_run(saved_, config_, manifest_, true, warnings);
+  EXPECT_EQ(state.changes.size(), kMostChanges);
+  EXPECT_EQ(state.changes.back(), (Change{40, "train.clip", "1", "9"}));
 }
 
 TEST_F(Resuming, KeepsWhatAutoChose) {
@@ -163,7 +226,7 @@ TEST_F(Resuming, KeepsWhatAutoChose) {
   config_.train.threads = 0;
   config_.train.device = Device::kAuto;
   std::vector<std::string> warnings;
-  const Choices choices = continue_run(saved_, config_, manifest_, warnings).choices;
+  const Choices choices = continue_run(saved_, config_, manifest_, false, warnings).choices;
   EXPECT_EQ(choices.precision.dtype, torch::kBFloat16);
   EXPECT_EQ(choices.precision.why, "measured long ago");
   EXPECT_EQ(choices.threads, 3);
@@ -173,15 +236,15 @@ TEST_F(Resuming, KeepsWhatAutoChose) {
 }
 
 TEST_F(Resuming, NamesWhatIsNoLongerTheSameBitForBit) {
-  saved_.choices.precision = {torch::kBFloat16, "measured"};
-  saved_.choices.threads = 2;
+  config_.train.device = Device::kAuto;
+  saved_.choices.device = torch::kCUDA;
   saved_.choices.arithmetic = "an older machine";
   std::vector<std::string> warnings;
-  const Choices choices = continue_run(saved_, config_, manifest_, warnings).choices;
-  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("train.threads was 2 and is 1 now"),
-                                             HasSubstr("train.precision was bfloat16 and is float32 now"),
-                                             HasSubstr("an older machine")));
-  EXPECT_EQ(choices.threads, 1);
+  const Choices choices = continue_run(saved_, config_, manifest_, false, warnings).choices;
+  if (choices.device.is_cpu()) {
+    EXPECT_THAT(warnings,
+                testing::ElementsAre(HasSubstr("train.device was cuda and is cpu now"), HasSubstr("an older machine")));
+  }
   EXPECT_EQ(choices.arithmetic, arithmetic_name());
 }
 
