@@ -83,6 +83,13 @@ void publish_folder(const fs::path& target, const std::function<void(const fs::p
   fs::remove_all(partial);
 }
 
+void discard_folder(const fs::path& folder) {
+  const fs::path partial = beside(folder, ".partial");
+  fs::remove_all(partial);
+  fs::rename(folder, partial);
+  fs::remove_all(partial);
+}
+
 void publish_file(const fs::path& target, std::string_view bytes) {
   publish_file(target, [bytes](const WriteBytes& write) { write(bytes); });
 }

@@ -28,6 +28,9 @@ void publish_file(const std::filesystem::path& target, std::string_view bytes);
 using WriteBytes = std::function<void(std::string_view)>;
 void publish_file(const std::filesystem::path& target, const std::function<void(const WriteBytes&)>& fill);
 
+/// Removes a folder; a kill at any instruction leaves it whole, or under the name that publish_folder writes to.
+void discard_folder(const std::filesystem::path& folder);
+
 /// Writes a file piece by piece, neither aside nor synced: for the files of a publish_folder. Returns the SHA-256 of
 /// what it wrote.
 std::string write_file(const std::filesystem::path& path, const std::function<void(const WriteBytes&)>& fill);

@@ -97,8 +97,11 @@ Checkpoint read_checkpoint(const fs::path& folder, const std::vector<std::string
     refuse(folder, "its state.json has no position");
   if (!state.contains("files") || !state["files"].is_object()) refuse(folder, "its state.json lists no files");
   checkpoint.position = state["position"].get<uint64_t>();
+  if (position_of(folder).value_or(checkpoint.position) != checkpoint.position)
+    refuse(folder, fmt::format("it is of position {}", checkpoint.position));
   for (const std::string& name : needed)
-    if (!state["files"].contains(name)) refuse(folder, fmt::format("its state.json lists no {}", name));
+    if (!state["files"].contains(name))
+      refuse(folder, fmt::format("its state.json lists no {}, as an older version may have left it", name));
   return checkpoint;
 } catch (const std::runtime_error& error) {
   refuse_unreadable(folder, error);
@@ -122,11 +125,12 @@ Checkpoint verify_checkpoint(const fs::path& folder, const std::vector<std::stri
   return checkpoint;
 }
 
-std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector<std::string>& warnings) {
+std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector<std::string>& warnings,
+                                            const std::vector<std::string>& needed) {
   const auto folders = list_checkpoints(run_dir);
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
     try {
-      return verify_checkpoint(*folder);
+      return verify_checkpoint(*folder, needed);
     } catch (const std::invalid_argument& damage) {
       warnings.emplace_back(damage.what());
     }

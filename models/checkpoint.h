@@ -58,7 +58,8 @@ Checkpoint verify_checkpoint(const std::filesystem::path& folder,
                              const std::vector<std::string>& needed = kWeightsFiles);
 
 /// The newest good checkpoint of a run; damaged ones are named in `warnings` and passed over. Nothing: there is none.
-std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings);
+std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings,
+                                            const std::vector<std::string>& needed = kWeightsFiles);
 
 /// What --checkpoint takes: a run folder (its newest good checkpoint) or one position's folder. Throws
 /// std::invalid_argument when neither is there.

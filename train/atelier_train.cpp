@@ -66,13 +66,14 @@ struct Command {
   const char* name;
   int (*run)(const Invocation&);
   std::vector<std::string> flags;  ///< those it takes
-  bool takes_path = false;         ///< after its name
+  const char* path = nullptr;      ///< what is to follow its name; null: nothing
 };
-const std::vector<Command> kCommands = {{"train", run_train, {"accept-changes", "until", "trace"}},
-                                        {"verify-resume", run_verify_resume, {"steps", "legs"}},
-                                        {"inspect", run_inspect, {"json"}, true},
-                                        {"export", run_export, {"out", "weights"}, true},
-                                        {"average", run_average, {"length", "at", "out"}, true}};
+const std::vector<Command> kCommands = {
+    {"train", run_train, {"accept-changes", "until", "trace"}},
+    {"verify-resume", run_verify_resume, {"steps", "legs"}},
+    {"inspect", run_inspect, {"json"}, "a run folder, one position's folder or a weights file"},
+    {"export", run_export, {"out", "weights"}, "a run folder or one position's folder"},
+    {"average", run_average, {"length", "at", "out"}, "a run folder"}};
 
 const Command& command_named(const std::string& name) {
   const auto command = std::ranges::find(kCommands, name, &Command::name);
@@ -86,13 +87,13 @@ const Command& command_named(const std::string& name) {
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   const Command& command = command_named(given.empty() ? "train" : given[0]);
-  const size_t most = command.takes_path ? 2 : 1;
+  const size_t most = command.path ? 2 : 1;
   if (given.size() > most)
     throw std::invalid_argument(fmt::format("{} takes {}settings and flags only; leave \"{}\" out", given[0],
-                                            command.takes_path ? "one path, " : "", given[most]));
-  if (command.takes_path && given.size() < 2)
-    throw std::invalid_argument(fmt::format(
-        "{0} takes a run folder or one position's folder, such as atelier-train {0} runs/chairs", given[0]));
+                                            command.path ? "one path, " : "", given[most]));
+  if (command.path && given.size() < 2)
+    throw std::invalid_argument(
+        fmt::format("{0} takes {1}, such as atelier-train {0} runs/chairs", given[0], command.path));
   for (const auto& [flag, value] : invocation.flags)
     if (std::ranges::find(kProgram.flags, flag, &Flag::name) != kProgram.flags.end() &&
         std::ranges::find(command.flags, flag) == command.flags.end())

@@ -24,9 +24,10 @@ std::vector<double> lengths_flag(const Invocation& invocation) {
   for (const char *at = text->data(), *end = at + text->size(); at <= end;) {
     const auto [next, error] = std::from_chars(at, end, lengths.emplace_back());
     if (error != std::errc() || (next != end && *next != ',') ||
-        !(lengths.back() > 0 && lengths.back() < kLongestLength))
-      throw std::invalid_argument(fmt::format(
-          "--length takes numbers above 0 and below {} with commas between, not \"{}\"", kLongestLength, *text));
+        !(lengths.back() >= kShortestLength && lengths.back() < kLongestLength))
+      throw std::invalid_argument(
+          fmt::format("--length takes numbers from {} to below {} with commas between, not \"{}\"", kShortestLength,
+                      kLongestLength, *text));
     at = next + 1;
   }
   return lengths;

@@ -59,7 +59,7 @@ std::vector<KeptAverage> kept_until(const std::vector<KeptAverage>& kept, uint64
 
 Blend blend_to_length(const std::vector<KeptAverage>& kept, double length) {
   Blend blend = nearest(kept, length);
-  if (blend.error > kLargestBlendError)
+  if (!(blend.error <= kLargestBlendError))  // nor when it is no number
     throw std::invalid_argument(fmt::format(
         "the averages kept up to position {} make no average of length {}: its profile would be off by {:.0f}%; "
         "lengths "

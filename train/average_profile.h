@@ -13,6 +13,8 @@
 /// t. Because p keeps its shape, such averages at several positions add up to those of other lengths.
 namespace atelier {
 
+/// No shorter average than this is of use: it is the weights of one part in a thousand of the run.
+inline constexpr double kShortestLength = 0.001;
 /// Where an average of all weights alike is: no longer one can be made.
 inline constexpr double kLongestLength = 0.2886;
 

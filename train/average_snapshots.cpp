@@ -1,6 +1,6 @@
 #include "train/average_snapshots.h"
 
-#include <cstdlib>
+#include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -29,6 +29,8 @@ fs::path folder_of(const fs::path& run_dir, uint64_t position) {
 /// The averages of one snapshot. Throws std::invalid_argument.
 void add_averages(const fs::path& folder, std::vector<KeptAverage>& averages) try {
   const Checkpoint snapshot = verify_checkpoint(folder, {kShorter, kLonger});
+  if (snapshot.position == 0)
+    throw std::invalid_argument(fmt::format("The averages in {} are of no sample.", folder.string()));
   for (const char* name : {kShorter, kLonger})
     averages.push_back({.file = folder / name,
                         .position = snapshot.position,
@@ -46,6 +48,16 @@ bool average_snapshot_due(const Clock& clock, int64_t count) {
   return before * intervals / clock.total() < clock.position() * intervals / clock.total();
 }
 
+uint64_t average_snapshots_left(const Clock& clock, int64_t count) {
+  const auto intervals = static_cast<uint64_t>(count);
+  const uint64_t position = std::min(clock.position(), clock.total());
+  return intervals - position * intervals / clock.total();
+}
+
+std::map<std::string, std::string> average_metadata(const ModelSpec& spec, uint64_t position, double length) {
+  return weights_metadata({spec, {}, "average", position, {{"atelier.length", fmt::format("{}", length)}}});
+}
+
 void write_average_snapshot(const fs::path& run_dir, uint64_t position, const ModelSpec& spec,
                             const std::map<std::string, torch::Tensor>& shorter,
                             const std::map<std::string, torch::Tensor>& longer) {
@@ -54,20 +66,21 @@ void write_average_snapshot(const fs::path& run_dir, uint64_t position, const Mo
     json state = {{"format", kCheckpointFormat},
                   {"position", position},
                   {"lengths", {{kShorter, kShortLength}, {kLonger, kLongLength}}}};
-    const auto metadata = weights_metadata({spec, {}, "average", position, {}});
-    for (const auto& [name, tensors] : {std::pair(kShorter, &shorter), std::pair(kLonger, &longer)}) {
-      save_tensors(folder / name, {*tensors, metadata});
-      state["files"][name] = sha256_file(folder / name);
-    }
-    publish_file(folder / "state.json", seal_state(state));
+    const auto seal = [&](const char* name, const std::map<std::string, torch::Tensor>& tensors, double length) {
+      const TensorFile file{tensors, average_metadata(spec, position, length)};
+      state["files"][name] = write_file(folder / name, [&](const WriteBytes& write) { write_tensors(file, write); });
+    };
+    seal(kShorter, shorter, kShortLength);
+    seal(kLonger, longer, kLongLength);
+    write_file(folder / "state.json", [&](const WriteBytes& write) { write(seal_state(state)); });
   });
 }
 
 void cut_average_snapshots(const fs::path& run_dir, uint64_t position) {
   if (!fs::exists(folder_of(run_dir))) return;
-  std::vector<fs::path> gone;
   for (const fs::path& folder : list_sealed_folders(folder_of(run_dir)))
-    if (std::strtoull(folder.filename().c_str(), nullptr, 10) > position) gone.push_back(folder);
+    if (position_of(folder) > position) discard_folder(folder);
+  std::vector<fs::path> gone;
   for (const auto& entry : fs::directory_iterator(folder_of(run_dir)))
     if (entry.is_directory() && entry.path().extension() == ".partial") gone.push_back(entry.path());
   for (const fs::path& folder : gone) fs::remove_all(folder);

@@ -20,6 +20,12 @@ namespace atelier {
 /// pass the multiples of total / count; the last of the run is one. `count` 0: never.
 bool average_snapshot_due(const Clock& clock, int64_t count);
 
+/// How many of them are still to come.
+uint64_t average_snapshots_left(const Clock& clock, int64_t count);
+
+/// What an average's weights file says of itself beside its tensors.
+std::map<std::string, std::string> average_metadata(const ModelSpec& spec, uint64_t position, double length);
+
 /// Publishes RUN/averages/NNNNNNNNNNNN/ whole, with a sealed state.json as checkpoints have. Throws std::runtime_error
 /// when the disk refuses.
 ///   shorter, longer  state_of() the averages of kShortLength and of kLongLength, up to `position`

@@ -20,7 +20,7 @@ constexpr auto kHarmless = std::to_array<std::string_view>(
     {// where things lie; whether the list is the run's is a matter of its contents
      "train.run_dir", "train.resume", "train.init_from", "data.list", "data.accept_list", "data.verify_list",
      "data.cache",
-     // how images are fetched and decoded: the same ones in the same order, sooner or later
+     // how images are fetched and decoded: the ledger, not these, says which ones could not be had
      "data.threads", "data.memory", "data.connections", "data.head", "data.user_agent", "data.credentials",
      "data.netrc", "data.ca_file", "data.proxy", "data.connect_timeout", "data.first_byte_timeout", "data.head_timeout",
      "data.get_timeout", "data.sample_deadline",
@@ -34,23 +34,36 @@ constexpr auto kHarmless = std::to_array<std::string_view>(
 /// Kept as they were chosen while a setting says auto or 0; keep_choices compares what they come to.
 constexpr auto kChosen = std::to_array<std::string_view>({"train.device", "train.precision", "train.threads"});
 
-bool is_dangerous(std::string_view setting) {
-  const auto is_in = [&](const auto& names) { return std::ranges::find(names, setting) != names.end(); };
-  return !is_in(kHarmless) && !is_in(kChosen);
+/// Of one start, and no property of the run.
+constexpr auto kOfOneStart =
+    std::to_array<std::string_view>({"train.run_dir", "train.resume", "train.init_from", "data.accept_list"});
+
+bool is_in(const auto& names, std::string_view setting) { return std::ranges::find(names, setting) != names.end(); }
+
+bool is_dangerous(std::string_view setting) { return !is_in(kHarmless, setting) && !is_in(kChosen, setting); }
+
+bool is_harmless(std::string_view setting) { return is_in(kHarmless, setting) && !is_in(kOfOneStart, setting); }
+
+std::vector<Change> changes_of(bool (*kind)(std::string_view), const json& before, const json& now) {
+  std::vector<Change> changes;
+  json all = before;
+  all.update(now);
+  for (const auto& [setting, value] : all.items()) {
+    if (!kind(setting)) continue;
+    const json was = before.value(setting, json()), is = now.value(setting, json());
+    if (was != is) changes.push_back({.setting = setting, .before = shown(was), .now = shown(is)});
+  }
+  return changes;
 }
 
 }  // namespace
 
 std::vector<Change> dangerous_changes(const json& before, const json& now) {
-  std::vector<Change> changes;
-  json all = before;
-  all.update(now);
-  for (const auto& [setting, value] : all.items()) {
-    if (!is_dangerous(setting)) continue;
-    const json was = before.value(setting, json()), is = now.value(setting, json());
-    if (was != is) changes.push_back({.setting = setting, .before = shown(was), .now = shown(is)});
-  }
-  return changes;
+  return changes_of(is_dangerous, before, now);
+}
+
+std::vector<Change> harmless_changes(const json& before, const json& now) {
+  return changes_of(is_harmless, before, now);
 }
 
 std::vector<Change> changes_at(const std::vector<Change>& changes, uint64_t position) {

@@ -8,10 +8,10 @@
 /// What may change while a run is stopped. There are three kinds of settings:
 ///   another run   what the run's identity holds (RunState): never
 ///   dangerous     what makes other numbers than the run would have had: only with --accept-changes
-///   harmless      where things lie, how they are fetched, what is shown and saved: without a word
+///   harmless      where things lie, how they are fetched, what is shown and saved: taken, and named
 namespace atelier {
 
-/// A dangerous change, as a run keeps it.
+/// A change of a setting; of dangerous ones, as a run keeps it.
 struct Change {
   uint64_t position = 0;  ///< from which on
   std::string setting, before, now;
@@ -25,7 +25,10 @@ inline constexpr size_t kMostChanges = 1'000;
 /// that nobody has thought of here. What the identity and the Choices compare themselves is left out.
 std::vector<Change> dangerous_changes(const nlohmann::json& before, const nlohmann::json& now);
 
-/// Those of them from `position` on.
+/// The harmless ones; where the run lies and how it is to start are not among them.
+std::vector<Change> harmless_changes(const nlohmann::json& before, const nlohmann::json& now);
+
+/// Those of `changes` from `position` on.
 std::vector<Change> changes_at(const std::vector<Change>& changes, uint64_t position);
 
 /// "train.clip (1 before, 2 now), train.warmup (...)"

@@ -10,6 +10,8 @@
 #include "models/checkpoint.h"
 #include "models/weights.h"
 #include "models/weights_file.h"
+#include "train/average.h"
+#include "train/average_snapshots.h"
 
 namespace atelier {
 namespace {
@@ -32,9 +34,8 @@ void write_snapshot(const fs::path& folder, const Snapshot& snapshot) {
   };
   const uint64_t position = snapshot.state.value("position", uint64_t{0});
   seal_tensors("model.safetensors", snapshot.model, weights_metadata({snapshot.spec, {}, "raw", position, {}}));
-  seal_tensors("ema.safetensors", snapshot.average, weights_metadata({snapshot.spec, {}, "average", position, {}}));
-  seal_tensors("ema-long.safetensors", snapshot.long_average,
-               weights_metadata({snapshot.spec, {}, "average", position, {}}));
+  seal_tensors("ema.safetensors", snapshot.average, average_metadata(snapshot.spec, position, kShortLength));
+  seal_tensors("ema-long.safetensors", snapshot.long_average, average_metadata(snapshot.spec, position, kLongLength));
   seal_tensors("optimizer.safetensors", snapshot.optimizer, weights_metadata({snapshot.spec, {}, "", 0, {}}));
   seal("verdicts.jsonl", [&](const WriteBytes& write) { write(snapshot.verdicts); });
   write_file(folder / "state.json", [&](const WriteBytes& write) { write(seal_state(state)); });
@@ -100,8 +101,12 @@ void save_checkpoint(const fs::path& run_dir, uint64_t position, const Snapshot&
 }
 
 uint64_t checkpoint_bytes(const Snapshot& snapshot) {
-  return bytes_of(snapshot.model) + bytes_of(snapshot.average) + bytes_of(snapshot.long_average) +
-         bytes_of(snapshot.optimizer) + snapshot.verdicts.size() + snapshot.state.dump().size() + kStateBytes;
+  return averages_bytes(snapshot) + bytes_of(snapshot.model) + bytes_of(snapshot.optimizer) + snapshot.verdicts.size() +
+         snapshot.state.dump().size() + kStateBytes;
+}
+
+uint64_t averages_bytes(const Snapshot& snapshot) {
+  return bytes_of(snapshot.average) + bytes_of(snapshot.long_average);
 }
 
 Keep keep_of(const TrainConfig& config, const Clock& clock) {
@@ -111,21 +116,23 @@ Keep keep_of(const TrainConfig& config, const Clock& clock) {
 }
 
 void prune_checkpoints(const fs::path& run_dir, uint64_t saved, const Keep& keep) {
-  for (const fs::path& folder : outlived(run_dir, saved, newest_of(keep), keep)) fs::remove_all(folder);
+  for (const fs::path& folder : outlived(run_dir, saved, newest_of(keep), keep)) discard_folder(folder);
   remove_partial(run_dir);
 }
 
-void make_sure_of_room(const fs::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes) {
+void make_sure_of_room(const fs::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
+                       uint64_t averages) {
   remove_partial(run_dir);
   uint64_t leaving = 0;
   for (const fs::path& folder : outlived(run_dir, position, newest_of(keep) - 1, keep)) leaving += bytes_in(folder);
-  const uint64_t needed = std::max(bytes, 2 * bytes - std::min(leaving, 2 * bytes));
+  const uint64_t needed = std::max(bytes, 2 * bytes - std::min(leaving, 2 * bytes)) + averages;
   const uint64_t free = fs::space(run_dir).available;
   if (needed <= free) return;
   throw std::runtime_error(fmt::format(
-      "The disk of {} has no room for two more checkpoints: {} bytes are needed and {} are free; make room, choose "
-      "another train.run_dir or a smaller model.",
-      run_dir.string(), needed, free));
+      "The disk of {} has no room for two more checkpoints{}: {} bytes are needed and {} are free; make room, choose "
+      "another train.run_dir{} or a smaller model.",
+      run_dir.string(), averages > 0 ? " and the averages to come" : "", needed, free,
+      averages > 0 ? ", fewer train.average_snapshots" : ""));
 }
 
 }  // namespace atelier

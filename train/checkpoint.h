@@ -26,13 +26,18 @@ struct Snapshot {
   nlohmann::json state;  ///< state.json; its "files" is filled in here
 };
 
+/// The files of every checkpoint beside state.json.
+inline const std::vector<std::string> kCheckpointFiles = {
+    "model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors", "verdicts.jsonl"};
+
 /// Publishes RUN/positions/NNNNNNNNNNNN/ whole: a kill at any instruction, a full disk or an error leaves the older
 /// checkpoints as they were. state.json is written last and holds the SHA-256 of the others. Throws std::runtime_error
 /// when the disk refuses.
 void save_checkpoint(const std::filesystem::path& run_dir, uint64_t position, const Snapshot& snapshot);
 
-/// Bytes that such a checkpoint takes on the disk, to a few thousand.
+/// Bytes that such a checkpoint, and its two averages alone, take on the disk, to a few thousand.
 uint64_t checkpoint_bytes(const Snapshot& snapshot);
+uint64_t averages_bytes(const Snapshot& snapshot);
 
 /// Which checkpoints stay: a function of their positions alone, so that it does not matter how often a run was stopped.
 struct Keep {
@@ -50,8 +55,10 @@ Keep keep_of(const TrainConfig& config, const Clock& clock);
 void prune_checkpoints(const std::filesystem::path& run_dir, uint64_t saved, const Keep& keep);
 
 /// Removes what killed savings left behind. Then throws std::runtime_error, one sentence with what is needed and what
-/// is free, when the disk cannot hold two more checkpoints of `bytes` each beside those that stay after the next one:
-/// a new one is complete before an older one goes. `position` is where the run stands.
-void make_sure_of_room(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes);
+/// is free, when the disk cannot hold two more checkpoints of `bytes` each beside those that stay after the next one
+/// (a new one is complete before an older one goes) and `averages` bytes of averages to come. `position` is where the
+/// run stands.
+void make_sure_of_room(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
+                       uint64_t averages = 0);
 
 }  // namespace atelier

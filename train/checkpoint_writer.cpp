@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "train/average_snapshots.h"
 
 namespace atelier {
 namespace {
@@ -45,6 +46,14 @@ void copy_tensors(const Tensors& from, const Tensors& to) {
   if (target != to.end()) throw std::logic_error(fmt::format("The snapshot lacks {}.", target->first));
 }
 
+/// What failed.
+std::optional<std::string> write_averages(const fs::path& run_dir, uint64_t position, const Snapshot& snapshot) try {
+  write_average_snapshot(run_dir, position, snapshot.spec, snapshot.average, snapshot.long_average);
+  return {};
+} catch (const std::exception& error) {
+  return fmt::format("The averages at position {} could not be kept ({}).", position, error.what());
+}
+
 }  // namespace
 
 CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& live)
@@ -55,17 +64,20 @@ CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& 
   copy_.optimizer = room_for(live.optimizer);
 }
 
-std::optional<std::string> CheckpointWriter::save(uint64_t position, const Snapshot& live) {
+std::optional<std::string> CheckpointWriter::save(uint64_t position, const Snapshot& live, Parts parts) {
   auto failure = wait();
-  copy_tensors(live.model, copy_.model);
   copy_tensors(live.average, copy_.average);
   copy_tensors(live.long_average, copy_.long_average);
-  copy_tensors(live.optimizer, copy_.optimizer);
+  if (parts.checkpoint) {
+    copy_tensors(live.model, copy_.model);
+    copy_tensors(live.optimizer, copy_.optimizer);
+  }
   copy_.spec = live.spec;
   copy_.verdicts = live.verdicts;
   copy_.state = live.state;
   position_ = position;
-  writing_ = std::async(std::launch::async, write, std::cref(run_dir_), position, std::cref(copy_), std::cref(keep_));
+  writing_ =
+      std::async(std::launch::async, write, std::cref(run_dir_), position, std::cref(copy_), std::cref(keep_), parts);
   return failure;
 }
 
@@ -82,8 +94,10 @@ std::optional<std::string> CheckpointWriter::wait() {
 }
 
 CheckpointWriter::Outcome CheckpointWriter::write(const fs::path& run_dir, uint64_t position, const Snapshot& snapshot,
-                                                  const Keep& keep) {
+                                                  const Keep& keep, Parts parts) {
   Outcome outcome;
+  if (parts.averages) outcome.failure = write_averages(run_dir, position, snapshot);  // first: a resumed run has them
+  if (!parts.checkpoint) return outcome;
   try {
     save_checkpoint(run_dir, position, snapshot);
     outcome.published = true;

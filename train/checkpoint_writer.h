@@ -10,8 +10,9 @@
 
 namespace atelier {
 
-/// Saves checkpoints in the background: the training loop stands still while the live tensors are copied, about as long
-/// as a memcpy of their bytes takes; hashing, writing, syncing and pruning happen on a thread of their own.
+/// Saves checkpoints and averages in the background: the training loop stands still while the live tensors are copied,
+/// about as long as a memcpy of their bytes takes; hashing, writing, syncing and pruning happen on a thread of their
+/// own.
 ///
 /// Costs memory on the CPU: one copy of everything that a checkpoint holds, for a model of P averaged parameters
 /// 20 P bytes (weights, two averages and two moments, float32). It is taken and touched by the constructor and reused,
@@ -24,10 +25,16 @@ class CheckpointWriter {
   /// `live` has the names, types and shapes of all snapshots to come. `keep` says what pruning leaves.
   CheckpointWriter(std::filesystem::path run_dir, Keep keep, const Snapshot& live);
 
+  /// What to save of a state.
+  struct Parts {
+    bool checkpoint = true;
+    bool averages = false;  ///< as a snapshot that stays (average_snapshots.h)
+  };
+
   /// Begins to save the state at `position`: its tensors are copied when this returns. Waits first when the save before
   /// is still being written, and returns what failed there, as wait() does. Throws std::system_error when the system
   /// has no thread left.
-  std::optional<std::string> save(uint64_t position, const Snapshot& live);
+  std::optional<std::string> save(uint64_t position, const Snapshot& live, Parts parts = {true, false});
 
   /// What failed since this was last asked, in one sentence; a failed save leaves the older checkpoints as they were,
   /// and the next one may succeed. Does not wait.
@@ -36,7 +43,7 @@ class CheckpointWriter {
   /// The same, after the save under way has ended.
   std::optional<std::string> wait();
 
-  /// The position that was last published, as far as poll() and wait() have seen; nothing: none yet.
+  /// The position of the checkpoint that was last published, as far as poll() and wait() have seen; nothing: none yet.
   std::optional<uint64_t> saved() const { return saved_; }
 
  private:
@@ -46,7 +53,7 @@ class CheckpointWriter {
     std::optional<std::string> failure;
   };
   static Outcome write(const std::filesystem::path& run_dir, uint64_t position, const Snapshot& snapshot,
-                       const Keep& keep);
+                       const Keep& keep, Parts parts);
 
   const std::filesystem::path run_dir_;
   const Keep keep_;

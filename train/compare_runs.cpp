@@ -142,6 +142,19 @@ void compare_files(const Checkpoint& straight, const Checkpoint& resumed, std::v
   }
 }
 
+/// The averages that both runs kept.
+void compare_averages(const fs::path& straight, const fs::path& resumed, std::vector<std::string>& found) {
+  const auto one = list_sealed_folders(straight / "averages"), other = list_sealed_folders(resumed / "averages");
+  if (one.size() != other.size())
+    found.push_back(fmt::format("averages: {} snapshots straight and {} resumed", one.size(), other.size()));
+  for (size_t i = 0; i < std::min(one.size(), other.size()); ++i)
+    if (one[i].filename() != other[i].filename())
+      found.push_back(fmt::format("averages: position {} straight is {} resumed", one[i].filename().string(),
+                                  other[i].filename().string()));
+    else
+      compare_files(verify_checkpoint(one[i], {}), verify_checkpoint(other[i], {}), found);
+}
+
 }  // namespace
 
 std::vector<std::string> differences(const Recorded& straight, const Recorded& resumed) {
@@ -150,6 +163,8 @@ std::vector<std::string> differences(const Recorded& straight, const Recorded& r
   const Checkpoint one = verify_checkpoint(straight.checkpoint), other = verify_checkpoint(resumed.checkpoint);
   compare_files(one, other, found);
   compare_states(comparable(one.state), comparable(other.state), found);
+  const auto run_of = [](const fs::path& checkpoint) { return checkpoint.parent_path().parent_path(); };
+  compare_averages(run_of(straight.checkpoint), run_of(resumed.checkpoint), found);
   return found;
 }
 

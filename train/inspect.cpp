@@ -1,126 +1,21 @@
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
-#include <filesystem>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
-#include <vector>
 
 #include "configs/printable.h"
-#include "models/checkpoint.h"
-#include "models/objective.h"
-#include "models/weights_file.h"
 #include "train/command.h"
-#include "train/run_state.h"
+#include "train/inspection.h"
 
 namespace atelier {
 namespace {
 
-namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kShownLabels = 20;
-
-// What is found, as JSON. A fault of a checkpoint is a value here: the others are worth a look all the same.
-
-Json size_of(const fs::path& file) {
-  std::error_code error;
-  const auto bytes = fs::file_size(file, error);
-  return error ? Json() : Json(bytes);
-}
-
-/// The network with the number of parameters of each player.
-Json describe(const ModelSpec& spec) {
-  Json model = nlohmann::json(spec);
-  for (const Player& player : make_objective(spec, 0)->players()) {
-    int64_t parameters = 0;
-    for (const auto& parameter : player.module->parameters()) parameters += parameter.numel();
-    model["parameters"][player.name] = parameters;
-  }
-  return model;
-}
-
-/// Every file that state.json names: whether its hash holds. The first fault: what verify_file says of it.
-std::optional<std::string> describe_files(const Checkpoint& checkpoint, Json& files) {
-  std::optional<std::string> fault;
-  for (const auto& [name, hash] : checkpoint.state.at("files").items()) {
-    bool good = true;
-    try {
-      verify_file(checkpoint, name);
-    } catch (const std::invalid_argument& error) {
-      good = false;
-      if (!fault) fault = error.what();
-    }
-    files.push_back(
-        {{"name", name}, {"bytes", size_of(checkpoint.folder / fs::path(name).filename())}, {"good", good}});
-  }
-  return fault;
-}
-
-Json describe_checkpoint(const fs::path& folder) {
-  Json found{{"path", folder.string()}, {"good", false}};
-  if (const auto position = position_of(folder)) found["position"] = *position;
-  try {
-    const Checkpoint checkpoint = read_checkpoint(folder);
-    Json files = Json::array();
-    const auto fault = describe_files(checkpoint, files);
-    static_cast<void>(run_state_from_json(checkpoint.state));  // throws when a field is not what it should be
-    for (const char* field :
-         {"position", "step", "total_positions", "segments", "lists", "choices", "skipped", "skips_in_a_row"})
-      found[field] = checkpoint.state.at(field);
-    found["files"] = std::move(files);
-    found["good"] = !fault;
-    if (fault) found["fault"] = *fault;
-  } catch (const std::invalid_argument& error) {
-    found["fault"] = error.what();
-  }
-  return found;
-}
-
-/// The model of the newest good one of `checkpoints`, and its position; null where none is good.
-void add_newest(Json& found, const Json& checkpoints) {
-  fs::path newest;
-  found["newest"] = found["model"] = nullptr;
-  for (const Json& checkpoint : checkpoints) {
-    if (!checkpoint.at("good").get<bool>()) continue;
-    found["newest"] = checkpoint.at("position");
-    newest = fs::path(checkpoint.at("path").get<std::string>()) / "model.safetensors";
-  }
-  if (!newest.empty()) found["model"] = describe(load_weights(newest).spec);
-}
-
-Json inspect_folders(const char* what, const fs::path& path, const std::vector<fs::path>& folders) {
-  Json checkpoints = Json::array();
-  for (const fs::path& folder : folders) checkpoints.push_back(describe_checkpoint(folder));
-  Json found{{"what", what}, {"path", path.string()}};
-  add_newest(found, checkpoints);
-  found["checkpoints"] = std::move(checkpoints);
-  return found;
-}
-
-Json inspect_file(const fs::path& path) {
-  const WeightsFile file = load_weights(path);
-  Json found{{"what", "weights"}, {"path", path.string()}, {"bytes", size_of(path)}};
-  found["weights"] = file.weights.empty() ? Json() : Json(file.weights);
-  found["position"] = file.position == 0 ? Json() : Json(file.position);
-  found["model"] = describe(file.spec);
-  found["tensors"] = file.tensors.size();
-  found["metadata"] = file.metadata;
-  return found;
-}
-
-Json inspect(const fs::path& path) {
-  if (fs::is_regular_file(path)) return inspect_file(path);
-  if (fs::exists(path / "state.json")) return inspect_folders("checkpoint", path, {path});
-  if (fs::is_directory(path / "positions")) return inspect_folders("run", path, list_checkpoints(path));
-  throw std::invalid_argument(fmt::format(
-      "{} is no run folder, no checkpoint and no weights file: give one of these to inspect", path.string()));
-}
-
-// The same as text.
 
 std::string row(const char* name, const std::string& text) { return fmt::format("{:<11} {}\n", name, printable(text)); }
 
@@ -152,8 +47,14 @@ std::string text_of_state(const Json& checkpoint) {
         row("list", fmt::format("from position {}: SHA-256 {}", plain(list.at("position")), plain(list.at("sha256"))));
   for (const auto& [name, value] : checkpoint.at("choices").items())
     text += row("choice", fmt::format("{}: {}", name, plain(value)));
-  return text +
-         row("skipped", fmt::format("{} updates, {} of them in the last steps", at("skipped"), at("skips_in_a_row")));
+  for (const Json& change : checkpoint.at("changes"))
+    text +=
+        row("change", fmt::format("from position {}: {}, {} before, {} now", plain(change.at("position")),
+                                  plain(change.at("setting")), plain(change.at("before")), plain(change.at("now"))));
+  if (checkpoint.at("init_from").contains("path"))
+    text += row("init_from", plain(checkpoint.at("init_from").at("path")));
+  return text + row("skipped", fmt::format("{} updates that were not finite, the last {} steps in a row; {} overflows",
+                                           at("skipped"), at("skips_in_a_row"), at("overflows")));
 }
 
 std::string text_of_files(const Json& checkpoint) {
@@ -164,14 +65,22 @@ std::string text_of_files(const Json& checkpoint) {
   return text;
 }
 
+std::string text_of_verdict(const Json& folder) {
+  std::string verdict = "good";
+  if (!folder.at("good").get<bool>())
+    verdict = "DAMAGED: " + plain(folder.at("fault"));
+  else if (folder.contains("step"))
+    verdict = fmt::format("step {}, good", plain(folder.at("step")));
+  return row(folder.contains("lengths") ? "averages" : "checkpoint",
+             fmt::format("{}, {}", plain(folder.value("position", Json("?"))), verdict));
+}
+
 std::string text_of_folders(const Json& found) {
   std::string text, newest;
+  for (const Json& averages : found.value("averages", Json::array())) text += text_of_verdict(averages);
   for (const Json& checkpoint : found.at("checkpoints")) {
-    const bool good = checkpoint.at("good").get<bool>();
-    const std::string verdict = good ? fmt::format("step {}, good", plain(checkpoint.at("step")))
-                                     : fmt::format("DAMAGED: {}", plain(checkpoint.at("fault")));
-    text += row("checkpoint", fmt::format("{}, {}", plain(checkpoint.value("position", Json("?"))), verdict));
-    if (good || found.at("what") == "checkpoint") {
+    text += text_of_verdict(checkpoint);
+    if (checkpoint.at("good").get<bool>() || found.at("what") == "checkpoint") {
       newest = checkpoint.contains("step") ? text_of_state(checkpoint) : "";
       if (checkpoint.contains("files")) newest += text_of_files(checkpoint);
     }

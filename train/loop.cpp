@@ -48,7 +48,8 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
   while (goes_on() && !stop.stop_requested() && step(stop)) {
-    if (epoch_ends()) end_epoch();
+    if (epoch_ends()) show_epoch();
+    save_what_is_due();
   }
   finish_saving();
   tolerate([&] { write_stream_report(); }, "");
@@ -63,6 +64,11 @@ bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> unti
 
 bool TrainingLoop::epoch_ends() const {
   return clock().finished() || clock().step() % static_cast<uint64_t>(config_.train.steps_per_epoch) == 0;
+}
+
+/// What comes at the end of each so-manieth epoch, and at that of the run.
+bool TrainingLoop::is_due(int64_t epochs) const {
+  return epoch_ends() && (clock().finished() || epoch() % epochs == 0);
 }
 
 /// The epoch that just ended, from 1.
@@ -80,6 +86,7 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   const StepResult result = trainer_.step(examples);
   const auto done = Time::now();
   tolerate([&] { faults_.step(batch, examples, result, [&](const auto& sentence) { console_.warn(sentence); }); });
+  trainer_.refuse_divergence();
   if (trace_) trace_->step(clock(), batch, players_, result);
   tell(writer_.poll());
   tolerate([&] {
@@ -87,7 +94,6 @@ bool TrainingLoop::step(const std::stop_token& stop) {
     if (status_.due()) report_.status(clock(), "running");
     if (stream_report_.due()) write_stream_report();
   });
-  if (average_snapshot_due(clock(), config_.train.average_snapshots)) tolerate([&] { keep_averages(); });
   if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
   return true;
 }
@@ -105,21 +111,19 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
     if (stream_report_.due()) tolerate([&] { write_stream_report(); });
   }
 } catch (const std::runtime_error&) {
-  if (clock().step() > 0) tolerate([&] { save(); }, "");
+  if (clock().step() > 0) tolerate([&] { save({}); }, "");
   throw;
 }
 
-void TrainingLoop::end_epoch() {
-  const bool last = clock().finished();
+void TrainingLoop::show_epoch() {
   if (!session_.held_out.positions.empty()) {
     const HeldOutLoss loss = held_out_loss(trainer_, session_.held_out);
     tolerate([&] { report_.held_out(clock(), trainer_.objective().held_out_name(), loss); });
   }
-  if (last || epoch() % config_.train.sample_every == 0) {
+  if (is_due(config_.train.sample_every)) {
     const Image grid = sample_grid(trainer_, session_.shown);
     tolerate([&] { report_.samples(clock(), grid); });
   }
-  if (last || epoch() % config_.train.checkpoint_every == 0) tolerate([&] { save(); });
   tolerate([&] { report_.status(clock(), "running"); });
   console_.say(report_.progress(clock()));
 }
@@ -129,20 +133,25 @@ void TrainingLoop::write_stream_report() const {
                summary_json(stream_.report(), seconds_between(begin_, Time::now())) + "\n");
 }
 
-void TrainingLoop::keep_averages() const {
-  write_average_snapshot(config_.train.run_dir, clock().position(), trainer_.objective().spec(),
-                         state_of(trainer_.averages()), state_of(trainer_.long_averages()));
+void TrainingLoop::save_what_is_due() {
+  const CheckpointWriter::Parts due{
+      .checkpoint = is_due(config_.train.checkpoint_every),
+      .averages = average_snapshot_due(clock(), config_.train.average_snapshots),
+  };
+  if (due.checkpoint || due.averages) tolerate([&] { save(due); });
 }
 
-void TrainingLoop::save() {
-  tell(writer_.save(clock().position(), trainer_.snapshot(stream_.state().verdicts.to_jsonl())));
+void TrainingLoop::save(CheckpointWriter::Parts parts) {
+  tell(writer_.save(clock().position(), trainer_.snapshot(stream_.state().verdicts.to_jsonl()), parts));
 }
 
 /// What is on the disk at the end decides: a save that failed is tried once more.
 void TrainingLoop::finish_saving() {
-  tell(writer_.wait(), "");
-  if (writer_.saved() == clock().position()) return;
-  save();
+  const auto failed = writer_.wait();
+  tell(failed, "");
+  if (!failed && writer_.saved() == clock().position()) return;
+  const bool owes_averages = clock().finished() && config_.train.average_snapshots > 0;
+  save({.checkpoint = true, .averages = failed && owes_averages});
   const auto failure = writer_.wait();
   if (writer_.saved() != clock().position()) throw std::runtime_error(failure.value());
   tell(failure, "");

@@ -46,13 +46,14 @@ class TrainingLoop {
  private:
   const Clock& clock() const { return trainer_.clock(); }
   bool epoch_ends() const;
+  bool is_due(int64_t epochs) const;
   int64_t epoch() const;
   bool step(const std::stop_token& stop);
   Batch next_batch(const std::stop_token& stop);
-  void end_epoch();
+  void show_epoch();
   void write_stream_report() const;
-  void keep_averages() const;
-  void save();
+  void save_what_is_due();
+  void save(CheckpointWriter::Parts parts);
   void finish_saving();
   void tell(const std::optional<std::string>& failure, const char* then = " The run goes on.");
   void tolerate(const std::function<void()>& write, const char* then = " The run goes on.");

@@ -72,7 +72,7 @@ class Report {
 
   std::filesystem::path run_dir_;
   std::vector<std::string> players_;
-  uint64_t steps_per_epoch_, total_epochs_;
+  uint64_t steps_per_epoch_;
   EventWriter events_;
   Interval interval_;                    // since the last line of metrics
   Interval recent_;                      // the last whole one, for people

@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "train/checkpoint.h"
+
 namespace atelier {
 namespace {
 
@@ -53,7 +55,7 @@ RunFolder open_run_folder(const fs::path& path, Resume resume) {
           "{} is not empty and train.resume is never: choose another train.run_dir, or resume.", path.string()));
     return folder;
   }
-  folder.newest = newest_checkpoint(path, folder.warnings);
+  folder.newest = newest_checkpoint(path, folder.warnings, kCheckpointFiles);
   if (!folder.newest && !folder.warnings.empty())
     throw std::invalid_argument(
         fmt::format("Every checkpoint in {} is damaged ({}): start a new run in another folder.", path.string(),

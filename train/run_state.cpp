@@ -95,6 +95,18 @@ std::string take_changes(RunState& state, std::vector<Change> changes, const Tra
   return sentence;
 }
 
+/// What the parts of a state must be to each other.
+void check(const RunState& state) {
+  const auto refuse = [](const char* why) {
+    throw std::invalid_argument(fmt::format("The run's state.json cannot be used: {}.", why));
+  };
+  if (state.lists.empty()) refuse("it names no list");
+  if (!state.settings.is_object() || !state.identity.is_object()) refuse("its settings or its identity are no object");
+  for (const auto& [player, positions] : state.averaged)
+    if (positions.first > state.clock.position() || positions.second > state.clock.position())
+      refuse("its averages are beyond its position");
+}
+
 }  // namespace
 
 ModelSpec describe_model(const Config& config, const std::vector<std::string>& labels) {
@@ -159,9 +171,12 @@ RunState continue_run(const RunState& saved, const Config& config, const Manifes
         "train.init_from is for the first start of a run, and this one has begun: it changes nothing.");
   std::vector<Change> changes = dangerous_changes(saved.settings, state.settings);
   state.choices = keep_choices(config, saved.choices, changes, warnings);
-  if (changes.empty()) return state;
-  if (!accept_changes) refuse_changes(changes, position, config.train.run_dir);
-  warnings.push_back(take_changes(state, std::move(changes), config.train));
+  if (state.choices.precision.dtype != saved.choices.precision.dtype)
+    state.scalers = json::object();  // they begin anew
+  if (!changes.empty() && !accept_changes) refuse_changes(changes, position, config.train.run_dir);
+  if (const auto harmless = harmless_changes(saved.settings, state.settings); !harmless.empty())
+    warnings.push_back(fmt::format("Settings that make no other numbers have changed: {}.", describe(harmless)));
+  if (!changes.empty()) warnings.push_back(take_changes(state, std::move(changes), config.train));
   return state;
 }
 
@@ -189,18 +204,20 @@ json to_json(const RunState& state) {
 }
 
 RunState run_state_from_json(const json& json) try {
-  return {.clock = Clock::from_json(json),
-          .identity = json.at("identity"),
-          .lists = json.at("lists").get<std::vector<ListSpan>>(),
-          .choices = json.at("choices").get<Choices>(),
-          .settings = json.at("settings"),
-          .changes = json.value("changes", std::vector<Change>()),
-          .init_from = json.value("init_from", nlohmann::json::object()),
-          .scalers = json.at("scalers"),
-          .averaged = json.at("averaged").get<decltype(RunState::averaged)>(),
-          .skipped = json.at("skipped"),
-          .skips_in_a_row = json.at("skips_in_a_row"),
-          .overflows = json.value("overflows", uint64_t{0})};
+  RunState state{.clock = Clock::from_json(json),
+                 .identity = json.at("identity"),
+                 .lists = json.at("lists").get<std::vector<ListSpan>>(),
+                 .choices = json.at("choices").get<Choices>(),
+                 .settings = json.at("settings"),
+                 .changes = json.value("changes", std::vector<Change>()),
+                 .init_from = json.value("init_from", nlohmann::json::object()),
+                 .scalers = json.at("scalers"),
+                 .averaged = json.at("averaged").get<decltype(RunState::averaged)>(),
+                 .skipped = json.at("skipped"),
+                 .skips_in_a_row = json.at("skips_in_a_row"),
+                 .overflows = json.value("overflows", uint64_t{0})};
+  check(state);
+  return state;
 } catch (const nlohmann::json::out_of_range& error) {
   throw std::invalid_argument(fmt::format(
       "The run's state.json is of an older version of Atelier and lacks what this one needs ({}); go on with "

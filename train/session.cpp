@@ -98,14 +98,13 @@ void place(StreamPlan& plan, const RunState& state) {
 }
 
 /// Gives the networks the weights of train.init_from, and says which. Returns where they come from.
-nlohmann::json begin_with(Objective& objective, const Config& config, Console& console) {
+nlohmann::json begin_with(Session& session, const Config& config, Console& console) {
   std::vector<std::string> warnings;
   const InitSource source = read_init_source(config.train.init_from, warnings);
   for (const std::string& warning : warnings) console.warn(warning);
-  const Inherited inherited = inherit_weights(objective, source);
+  const Inherited inherited = inherit_weights(*session.objective, source);
   for (const std::string& line : describe(inherited, source)) console.say(line);
-  publish_file(std::filesystem::path(config.train.run_dir) / "init_from.json",
-               to_json(inherited, source).dump(1) + "\n");
+  session.inherited = to_json(inherited, source);
   return source.origin;
 }
 
@@ -130,9 +129,11 @@ Session open_session(const Config& config, bool accept_changes, Console& console
                   .plan = std::move(plan),
                   .objective = {},
                   .trainer = {},
+                  .inherited = {},
                   .held_out = {},
                   .shown = {}};
-  std::vector<std::string> warnings = session.folder.warnings;
+  for (const std::string& warning : session.folder.warnings) console.warn(warning);
+  std::vector<std::string> warnings;
   const auto& newest = session.folder.newest;
   const RunState saved =
       newest ? run_state_from_json(newest->state) : begin_run(config, *session.manifest, session.plan.order.window);
@@ -142,7 +143,7 @@ Session open_session(const Config& config, bool accept_changes, Console& console
     session.plan = with_block(config, std::move(session.plan), state.clock.segments().front().batch, reading_shapes);
 
   session.objective = make_objective(describe_model(config, session.manifest->labels()), config.seed);
-  if (!newest && !config.train.init_from.empty()) state.init_from = begin_with(*session.objective, config, console);
+  if (!newest && !config.train.init_from.empty()) state.init_from = begin_with(session, config, console);
   session.objective->to(state.choices.device);
   session.trainer = std::make_unique<Trainer>(*session.objective, config, state);
   announce(console, config, state, session);

@@ -22,6 +22,7 @@ struct Session {
   StreamPlan plan;   ///< from where the run goes on to its end
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Trainer> trainer;  ///< with the newest checkpoint's tensors, unless the run is finished
+  nlohmann::json inherited;          ///< init_from.json of a first start from other weights; null: none
   Examples held_out;                 ///< in memory on the CPU; empty: none
   Examples shown;                    ///< for the sample grids
 

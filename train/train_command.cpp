@@ -20,12 +20,22 @@
 namespace atelier {
 namespace {
 
+namespace fs = std::filesystem;
+
 /// Launchers of distributed training start many processes and tell each how many they are.
 void refuse_many_processes() {
   const char* processes = std::getenv("WORLD_SIZE");
   if (processes && std::strtol(processes, nullptr, 10) > 1)
     throw std::invalid_argument(fmt::format(
         "WORLD_SIZE is {}, but a run is one process: start atelier-train once, without a launcher.", processes));
+}
+
+/// For two checkpoints, and for the averages that the run is to keep.
+void make_sure_of_room(const TrainConfig& config, const Trainer& trainer) {
+  const Snapshot snapshot = trainer.snapshot("");
+  const Clock& clock = trainer.clock();
+  make_sure_of_room(config.run_dir, clock.position(), keep_of(config, clock), checkpoint_bytes(snapshot),
+                    average_snapshots_left(clock, config.average_snapshots) * averages_bytes(snapshot));
 }
 
 }  // namespace
@@ -41,8 +51,7 @@ int run_train(const Invocation& invocation) {
     console.say("this run is finished; to go on with it ask for more train.epochs, by --accept-changes");
     return kGood;
   }
-  make_sure_of_room(session.folder.path, session.trainer->clock().position(),
-                    keep_of(config.train, session.trainer->clock()), checkpoint_bytes(session.trainer->snapshot("")));
+  make_sure_of_room(config.train, *session.trainer);
   fetch_fixed_examples(session, config, console, invocation.stop);
   if (invocation.stop.stop_requested()) return kInterrupted;
 
@@ -50,6 +59,9 @@ int run_train(const Invocation& invocation) {
     Console().warn("the cache is no longer filled: " + sentence);
   });  // it refuses a proxy with a password, which so is not saved below
   publish_file(session.folder.path / "config.yaml", to_yaml(invocation.settings));
+  const fs::path inherited = session.folder.path / "init_from.json";
+  if (!session.folder.newest) fs::remove(inherited);  // of a start that saved nothing
+  if (!session.inherited.is_null()) publish_file(inherited, session.inherited.dump(1) + "\n");
   const Clock& clock = session.trainer->clock();
   cut_average_snapshots(session.folder.path, clock.position());
   Report report(session.folder.path, player_names(*session.objective), clock, config.train.steps_per_epoch);

@@ -17,6 +17,8 @@ Trainer::Trainer(Objective& objective, const Config& config, RunState state)
     optimizers_.emplace_back(player, config.train.weight_decay, state_.choices.precision.dtype);
     if (state_.scalers.contains(player.name)) optimizers_.back().scaler().load(state_.scalers[player.name]);
     if (!player.averaged) continue;
+    if (state_.clock.position() > 0 && !state_.averaged.contains(player.name))
+      throw std::invalid_argument(fmt::format("The run's state.json has no averages of the {}.", player.name));
     const auto [shorter, longer] = state_.averaged[player.name];
     averages_.emplace_back(player, kShortLength, shorter);
     long_averages_.emplace_back(player, kLongLength, longer);
@@ -82,10 +84,13 @@ void Trainer::count(const StepResult& result) {
   state_.overflows += result.overflows;
   if (result.fault) ++state_.skips_in_a_row;
   if (result.skipped + result.overflows == 0) state_.skips_in_a_row = 0;
+}
+
+void Trainer::refuse_divergence() const {
   if (state_.skips_in_a_row > kMostSkips)
     throw std::runtime_error(fmt::format(
         "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}; {} says where. "
-        "Lower train.learning_rate or set train.precision to float32, and resume.",
+        "Lower train.learning_rate or set train.precision to float32, and go on by --accept-changes.",
         state_.skips_in_a_row, clock().step(), config_.train.run_dir + "/faults.jsonl"));
 }
 

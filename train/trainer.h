@@ -45,9 +45,11 @@ class Trainer {
   /// `objective` is on state.choices.device already and outlives the trainer.
   Trainer(Objective& objective, const Config& config, RunState state);
 
-  /// One step on `examples`, which hold this process's share of the global batch at clock().position(). Throws
-  /// std::runtime_error when more than 100 steps in a row were not finite.
+  /// One step on `examples`, which hold this process's share of the global batch at clock().position().
   StepResult step(const Examples& examples);
+
+  /// Throws std::runtime_error when more than 100 steps in a row, up to the last one, were not finite.
+  void refuse_divergence() const;
 
   /// Goes again, watched, through the passes that gave `fault` to the step just made on `examples`: its player's
   /// weights are those of then, and so is every draw. Changes nothing that a run goes on from.

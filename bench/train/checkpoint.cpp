@@ -46,7 +46,7 @@ double median(std::vector<double> values) {
 
 size_t tensor_bytes(const Snapshot& snapshot) {
   size_t bytes = 0;
-  for (const auto* tensors : {&snapshot.model, &snapshot.average, &snapshot.optimizer})
+  for (const auto* tensors : {&snapshot.model, &snapshot.average, &snapshot.long_average, &snapshot.optimizer})
     for (const auto& [name, tensor] : *tensors) bytes += tensor.nbytes();
   return bytes;
 }

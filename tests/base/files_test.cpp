@@ -102,6 +102,27 @@ TEST_F(Files, AKillAtAnyMomentLeavesAWholeFolder) {
   }
 }
 
+TEST_F(Files, AKillWhileAFolderIsDiscardedLeavesItWholeOrUnderAnotherName) {
+  const fs::path target = folder_ / "run";
+  for (int kill_after_us = 200; kill_after_us < 8'000; kill_after_us += 390) {
+    publish_folder(target, [](const fs::path& partial) {
+      for (int file = 0; file < 200; ++file) write(partial / std::to_string(file), "bytes");
+    });
+    const pid_t child = fork();
+    if (child == 0) {
+      discard_folder(target);
+      _exit(0);
+    }
+    usleep(static_cast<useconds_t>(kill_after_us));
+    kill(child, SIGKILL);
+    ASSERT_EQ(waitpid(child, nullptr, 0), child);
+    const auto files = fs::exists(target) ? std::distance(fs::directory_iterator(target), {}) : 200;
+    ASSERT_EQ(files, 200);
+  }
+  discard_folder(target.parent_path());
+  EXPECT_FALSE(fs::exists(target.parent_path()));
+}
+
 TEST_F(Files, ReadingStopsAtTheLimit) {
   publish_file(folder_ / "a", std::string(1'000, 'x'));
   EXPECT_EQ(read_file(folder_ / "a", 1'000).size(), 1'000U);

@@ -82,11 +82,12 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 connections, threads, memory, connect, first_byte, head, get, deadline, rate, outage,
                                 stall] = DataConfig{};
   [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
-  [[maybe_unused]] const auto& [run_dir, resume_, epochs, steps, batch, device, precision, compute, learning, schedule,
-                                warmup, decay, clip, averages, checkpoint_every, keep, sample_every] = TrainConfig{};
+  [[maybe_unused]] const auto& [run_dir, resume_, init, epochs, steps, batch, device, precision, compute, learning,
+                                schedule, warmup, decay, clip, averages, checkpoint_every, keep, every, sample_every] =
+      TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 40 + 7 + 17 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 40 + 7 + 19 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {

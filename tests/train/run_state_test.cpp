@@ -144,7 +144,8 @@ TEST_F(Resuming, RefusesDangerousChangesUntilTheyAreAccepted) {
                     HasSubstr("from position 40 on by --accept-changes"), testing::Not(HasSubstr("data.connections"))));
   std::vector<std::string> warnings;
   RunState state = continue_run(saved_, config_, manifest_, true, warnings);
-  EXPECT_THAT(warnings, testing::ElementsAre(AllOf(HasSubstr("from position 40 on: data.flip (true before, false now), "
+  EXPECT_THAT(warnings, testing::ElementsAre(HasSubstr("data.connections (32 before, 3 now)"),
+                                             AllOf(HasSubstr("from position 40 on: data.flip (true before, false now), "
                                                              "train.learning_rate (0.01 before, 0.5 now)"),
                                                    HasSubstr("ends at position 120"))));
   const std::vector<Change> accepted{{40, "data.flip", "true", "false"}, {40, "train.learning_rate", "0.01", "0.5"}};
@@ -158,7 +159,7 @@ TEST_F(Resuming, RefusesDangerousChangesUntilTheyAreAccepted) {
   EXPECT_THAT(refusal(false), HasSubstr("train.learning_rate (0.5 before, 0.01 now)"));
 }
 
-TEST_F(Resuming, TakesHarmlessChangesWithoutAWord) {
+TEST_F(Resuming, TakesHarmlessChangesAndNamesThem) {
   config_.train.run_dir = "elsewhere";
   config_.train.checkpoint_every = 7;
   config_.train.keep_checkpoints = 1;
@@ -169,7 +170,36 @@ TEST_F(Resuming, TakesHarmlessChangesWithoutAWord) {
   config_.data.max_failure_rate = 1;
   std::vector<std::string> warnings;
   EXPECT_TRUE(continue_run(saved_, config_, manifest_, false, warnings).changes.empty());
-  EXPECT_THAT(warnings, testing::IsEmpty());
+  ASSERT_EQ(warnings.size(), 1U);
+  EXPECT_THAT(warnings[0], HasSubstr("make no other numbers"));
+  for (const char* setting : {"train.checkpoint_every", "train.keep_checkpoints", "train.sample_every", "data.memory",
+                              "data.cache", "data.get_timeout", "data.max_failure_rate"})
+    EXPECT_THAT(warnings[0], HasSubstr(setting));
+  EXPECT_THAT(warnings[0], testing::Not(HasSubstr("run_dir")));
+}
+
+TEST_F(Resuming, BeginsTheScaleAnewInAnotherPrecision) {
+  saved_.scalers = {{"denoiser", {{"scale", 1.0}, {"good_steps", 0}}}};
+  config_.train.precision = Precision::kFloat16;
+  std::vector<std::string> warnings;
+  EXPECT_TRUE(continue_run(saved_, config_, manifest_, true, warnings).scalers.empty());
+}
+
+TEST_F(Resuming, RefusesStatesWhosePartsDoNotFit) {
+  const auto refusal_of = [&](const char* field, const nlohmann::json& value) {
+    nlohmann::json state = to_json(saved_);
+    state[field] = value;
+    try {
+      run_state_from_json(state);
+    } catch (const std::invalid_argument& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refusal_of("overflows", 3), "");
+  EXPECT_THAT(refusal_of("lists", nlohmann::json::array()), HasSubstr("names no list"));
+  EXPECT_THAT(refusal_of("settings", 5), HasSubstr("no object"));
+  EXPECT_THAT(refusal_of("averaged", {{"denoiser", {1'000'000'000, 0}}}), HasSubstr("beyond its position"));
 }
 
 TEST_F(Resuming, TakesWhatNobodyThoughtOfForDangerous) {

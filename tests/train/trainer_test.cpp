@@ -201,7 +201,9 @@ TEST(Trainer, TakesAnOverflowForAFaultOnlyAtTheSmallestScale) {
   EXPECT_EQ(trainer.snapshot("").state["overflows"], 32);
   EXPECT_EQ(run_state_from_json(trainer.snapshot("").state).overflows, 32U);
   for (int i = 0; i < 99; ++i) step();
-  EXPECT_THROW(step(), std::runtime_error);
+  EXPECT_NO_THROW(trainer.refuse_divergence());
+  step();
+  EXPECT_THROW(trainer.refuse_divergence(), std::runtime_error);
 }
 
 TEST(Trainer, CountsARowOfFaultsThroughOverflows) {
@@ -268,8 +270,10 @@ TEST(Trainer, GivesUpWhenNothingIsFiniteAnyMore) {
   SmallRun run;
   run.objective.factor = std::numeric_limits<double>::quiet_NaN();
   run.steps(100);
+  EXPECT_NO_THROW(run.trainer.refuse_divergence());
+  run.step();
   try {
-    run.step();
+    run.trainer.refuse_divergence();
     FAIL();
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find("101 steps in a row, up to step 101; runs/train/faults.jsonl says where"),
