@@ -3,6 +3,7 @@
 #include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <thread>
 
 #include "base/files.h"
@@ -19,13 +20,13 @@ using testing::HasSubstr;
 /// Every number of the checkpoint at `position`, which must be one number.
 double number_in(const fs::path& run_dir, uint64_t position) {
   const Checkpoint checkpoint = verify_checkpoint(checkpoint_folder(run_dir, position));
-  double number = -1;
-  for (const char* name : {"model.safetensors", "ema.safetensors", "optimizer.safetensors"})
+  std::optional<double> number;
+  for (const char* name : {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors"})
     for (const auto& [key, tensor] : load_tensors(checkpoint.folder / name).tensors) {
-      number = tensor[0].item<double>();
-      EXPECT_TRUE(tensor.eq(number).all().item<bool>()) << name << " " << key;
+      if (!number) number = tensor[0].item<double>();
+      EXPECT_TRUE(tensor.eq(*number).all().item<bool>()) << name << " " << key;
     }
-  return number;
+  return number.value();
 }
 
 TEST(CheckpointWriter, SavesWhatTheTensorsWereWhenItWasAsked) {
@@ -33,7 +34,7 @@ TEST(CheckpointWriter, SavesWhatTheTensorsWereWhenItWasAsked) {
   const Snapshot live = snapshot_at(8, 3'000'000);  // so large that the training goes on long before it is written
   CheckpointWriter writer(run.path(), {.newest = 3}, live);
   EXPECT_FALSE(writer.save(8, live));
-  for (const auto* tensors : {&live.model, &live.average, &live.optimizer})
+  for (const auto* tensors : {&live.model, &live.average, &live.long_average, &live.optimizer})
     for (const auto& [name, tensor] : *tensors) tensor.fill_(-1.0);
   EXPECT_FALSE(writer.wait());
   EXPECT_EQ(writer.saved(), 8U);
