@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 #include <thread>
+#include <tuple>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -120,12 +121,18 @@ TEST(Checkpoint, TakesAboutAsMuchRoomAsIsReckoned) {
 
 TEST(Checkpoint, SaysInItsFilesWhichWeightsTheyAre) {
   const TemporaryFolder run;
-  save_checkpoint(run.path(), 320, snapshot_at(320));
-  const fs::path folder = checkpoint_folder(run.path(), 320);
-  for (const auto& [name, weights] : {std::pair("model.safetensors", "raw"), std::pair("ema.safetensors", "average")}) {
-    const auto metadata = load_tensors(folder / name).metadata;
+  Snapshot snapshot = snapshot_at(320);
+  snapshot.average = snapshot_at(2).average;
+  snapshot.long_average = snapshot_at(3).long_average;
+  save_checkpoint(run.path(), 320, snapshot);
+  using File = std::tuple<const char*, const char*, double>;
+  for (const auto& [name, weights, number] :
+       {File("model.safetensors", "raw", 320), File("ema.safetensors", "average", 2),
+        File("ema-long.safetensors", "average", 3)}) {
+    const auto [tensors, metadata] = load_tensors(checkpoint_folder(run.path(), 320) / name);
     EXPECT_EQ(metadata.at("atelier.weights"), weights);
     EXPECT_EQ(metadata.at("atelier.position"), "320");
+    EXPECT_EQ(tensors.at("generator.weight")[0].item<float>(), number) << name;
   }
 }
 

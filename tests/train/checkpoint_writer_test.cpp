@@ -3,6 +3,7 @@
 #include <chrono>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <optional>
 #include <thread>
 
 #include "base/files.h"
@@ -19,13 +20,13 @@ using testing::HasSubstr;
 /// Every number of the checkpoint at `position`, which must be one number.
 double number_in(const fs::path& run_dir, uint64_t position) {
   const Checkpoint checkpoint = verify_checkpoint(checkpoint_folder(run_dir, position));
-  double number = -1;
+  std::optional<double> number;
   for (const char* name : {"model.safetensors", "ema.safetensors", "ema-long.safetensors", "optimizer.safetensors"})
     for (const auto& [key, tensor] : load_tensors(checkpoint.folder / name).tensors) {
-      number = tensor[0].item<double>();
-      EXPECT_TRUE(tensor.eq(number).all().item<bool>()) << name << " " << key;
+      if (!number) number = tensor[0].item<double>();
+      EXPECT_TRUE(tensor.eq(*number).all().item<bool>()) << name << " " << key;
     }
-  return number;
+  return number.value();
 }
 
 TEST(CheckpointWriter, SavesWhatTheTensorsWereWhenItWasAsked) {

@@ -146,6 +146,15 @@ TEST_F(Recorded, LosesWhatLiesBehindTheCheckpoint) {
   EXPECT_EQ(lines().size(), 1U);
 }
 
+TEST_F(Recorded, SaysThatARowEndedWhichBeganBeforeAStop) {
+  for (uint64_t position = 0; position < 12; ++position) objective_.not_a_number.insert(position);
+  steps(3);
+  said_.clear();
+  record_.emplace(folder_.path(), *trainer_, manifest_);
+  step();
+  EXPECT_THAT(said_, ElementsAre(HasSubstr("finite again, after 3 steps in a row")));
+}
+
 TEST_F(Recorded, StopsRecordingAtTheLimit) {
   std::ofstream file(folder_ / "faults.jsonl");
   for (uint64_t i = 0; i + 1 < FaultRecord::kMostLines; ++i)

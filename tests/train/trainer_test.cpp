@@ -119,6 +119,28 @@ TEST(Trainer, SkipsAndCountsStepsThatAreNotFinite) {
   EXPECT_EQ(run.trainer.snapshot("").state["skipped"], 2);
 }
 
+TEST(Trainer, KnowsUpToWhereEachAverageHasAveraged) {
+  // At 50,000 positions a step of 4 is worth a pass over the shorter average, but not over the longer one.
+  RunState state = small_state(small_config());
+  state.clock = Clock::from_json({{"position", 50'000},
+                                  {"step", 12'500},
+                                  {"total_positions", 100'000},
+                                  {"segments", nlohmann::json::array({{{"position", 0}, {"step", 0}, {"batch", 4}}})}});
+  state.averaged["generator"] = {50'000, 50'000};
+  for (const bool due : {false, true}) {
+    Config config = small_config();
+    config.train.average_snapshots = due ? 25'000 : 0;  // one a step
+    TwoLines objective;
+    Trainer trainer(objective, config, state);
+    trainer.step(examples_at(50'000, 4));
+    EXPECT_EQ(trainer.averages()[0].position(), 50'004U);
+    EXPECT_EQ(trainer.long_averages()[0].position(), due ? 50'004U : 50'000U);
+    Trainer resumed(objective, config, run_state_from_json(trainer.snapshot("").state));
+    EXPECT_EQ(resumed.averages()[0].position(), trainer.averages()[0].position());
+    EXPECT_EQ(resumed.long_averages()[0].position(), trainer.long_averages()[0].position());
+  }
+}
+
 /// A run of a real network with something planted, saved as a checkpoint's four files.
 struct PlantedRun {
   PlantedRun(const std::string& kind, Precision precision, bool replays) : objective(rough_network(kind)) {
