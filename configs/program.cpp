@@ -1,6 +1,7 @@
 #include "configs/program.h"
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "base/random.h"
 #include "configs/command_line.h"
 #include "configs/completion.h"
 #include "configs/console.h"
@@ -68,6 +70,17 @@ int fail(const Program& program, const char* what, ExitCode code) {
 std::optional<std::string> Invocation::flag(const std::string& name) const {
   const auto found = std::find_if(flags.begin(), flags.end(), [&](const auto& given) { return given.first == name; });
   return found == flags.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<uint64_t> Invocation::number(const std::string& name, uint64_t least) const {
+  const auto text = flag(name);
+  if (!text) return std::nullopt;
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc() || end != text->data() + text->size() || number < least || number > kMaxSeed)
+    throw std::invalid_argument(
+        fmt::format("--{} takes a whole number from {} to {}, not \"{}\"", name, least, kMaxSeed, *text));
+  return number;
 }
 
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -41,6 +42,10 @@ struct Invocation {
 
   const Config& config() const { return settings.config; }
   std::optional<std::string> flag(const std::string& name) const;
+
+  /// A whole number from `least` on (to 2^53 - 1, which JSON keeps) that a flag gives; nothing without the flag. Throws
+  /// std::invalid_argument.
+  std::optional<uint64_t> number(const std::string& name, uint64_t least = 0) const;
 };
 
 /// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help, --version,

@@ -3,7 +3,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -14,8 +13,8 @@
 #include <vector>
 
 #include "base/files.h"
+#include "configs/commands.h"
 #include "configs/console.h"
-#include "configs/nearest.h"
 #include "configs/printable.h"
 #include "configs/program.h"
 #include "data/ascii.h"
@@ -105,7 +104,7 @@ std::string dump_lines(const Batch& batch) {
 }
 
 int run_stream(const Invocation& invocation, const Config& config) {
-  const auto dump = number_flag(invocation, "dump");
+  const auto dump = invocation.number("dump");
   const bool json = invocation.flag("json").has_value();
   if (dump && json) throw std::invalid_argument("--dump and --json both write to stdout; leave one out");
 
@@ -115,8 +114,8 @@ int run_stream(const Invocation& invocation, const Config& config) {
 
   const auto manifest = open_list(config.data, invocation.stop);
   StreamPlan plan = plan_list(invocation, config, manifest);
-  plan.start.position = number_flag(invocation, "start").value_or(0);
-  const uint64_t total = dump ? *dump : samples_of(number_flag(invocation, "passes").value_or(1), plan.order.entries);
+  plan.start.position = invocation.number("start").value_or(0);
+  const uint64_t total = dump ? *dump : samples_of(invocation.number("passes").value_or(1), plan.order.entries);
   plan.end = plan.start.position + std::min(total, plan.end - plan.start.position);
 
   Stream stream(config, std::move(plan), open_source(config.data, manifest, warn_of_cache));
@@ -184,8 +183,8 @@ int run_order(const Invocation& invocation, const Config& config) {
   const StreamPlan plan = plan_list(invocation, config, manifest);
   if (!invocation.flag("quality")) {
     const StratifiedOrder order = plan.stratified_order();
-    const uint64_t start = number_flag(invocation, "start").value_or(0);
-    const uint64_t count = number_flag(invocation, "dump").value_or(plan.order.entries);
+    const uint64_t start = invocation.number("start").value_or(0);
+    const uint64_t count = invocation.number("dump").value_or(plan.order.entries);
     for (uint64_t i = 0; i < count && !invocation.stop.stop_requested(); ++i)
       write_result(fmt::format("{},{}\n", start + i, order.row_at(start + i)));
     return invocation.stop.stop_requested() ? kInterrupted : kGood;
@@ -202,7 +201,7 @@ int run_order(const Invocation& invocation, const Config& config) {
 }
 
 int run_bench(const Invocation& invocation, const Config& config) {
-  const uint64_t seconds = number_flag(invocation, "seconds").value_or(3);
+  const uint64_t seconds = invocation.number("seconds").value_or(3);
   if (seconds == 0 || seconds > 3600)
     throw std::invalid_argument(fmt::format("--seconds takes 1 to 3600, not {}", seconds));
   const auto manifest = open_list(config.data, invocation.stop);
@@ -220,45 +219,22 @@ int run_bench(const Invocation& invocation, const Config& config) {
 struct Command {
   const char* name;
   int (*run)(const Invocation&, const Config&);
-  std::string_view flags;           ///< that it takes, each between blanks
+  std::vector<std::string> flags;   ///< that it takes
   std::string_view takes = "LIST";  ///< a list and a store are data.list
   std::string_view also = {};       ///< a second argument
 
   size_t list_at() const { return takes == "LEDGER" ? 2 : 1; }
-  bool takes_flag(const std::string& flag) const { return flags.find(' ' + flag + ' ') != std::string_view::npos; }
 };
-constexpr Command kCommands[] = {{"stream", run_stream, " dump start passes held-out ledger report json "},
-                                 {"labels", run_labels, ""},
-                                 {"order", run_order, " quality dump start held-out "},
-                                 {"pack", run_pack, " shrink jpeg-quality ledger report json ", "LIST", "STORE"},
-                                 {"verify", run_verify, " json ", "STORE"},
-                                 {"bench", run_bench, " seconds json "},
-                                 {"probe", run_probe, " sample similar held-out json "},
-                                 {"credits", run_credits, " ledger held-out json "},
-                                 {"retry", run_retry, " out json ", "LEDGER", "LIST"}};
-
-const Command& command_named(const std::string& name) {
-  const auto* command =
-      std::find_if(std::begin(kCommands), std::end(kCommands), [&](const Command& each) { return name == each.name; });
-  if (command != std::end(kCommands)) return *command;
-  std::vector<std::string> names;
-  for (const Command& each : kCommands) names.emplace_back(each.name);
-  throw std::invalid_argument(fmt::format("there is no command \"{}\"; did you mean {}? They are {}", name,
-                                          nearest(name, names), fmt::join(names, ", ")));
-}
-
-/// A flag that would be ignored is a mistake.
-void check_flags(const Command& command, const Invocation& invocation) {
-  for (const auto& [flag, value] : invocation.flags) {
-    if (command.takes_flag(flag)) continue;
-    std::vector<std::string_view> others;
-    for (const Command& each : kCommands)
-      if (each.takes_flag(flag)) others.emplace_back(each.name);
-    if (others.empty()) continue;  // every program's, such as --config
-    throw std::invalid_argument(
-        fmt::format("{} takes no --{}; leave it out (it is for {})", command.name, flag, fmt::join(others, ", ")));
-  }
-}
+const std::vector<Command> kCommands = {
+    {"stream", run_stream, {"dump", "start", "passes", "held-out", "ledger", "report", "json"}},
+    {"labels", run_labels, {}},
+    {"order", run_order, {"quality", "dump", "start", "held-out"}},
+    {"pack", run_pack, {"shrink", "jpeg-quality", "ledger", "report", "json"}, "LIST", "STORE"},
+    {"verify", run_verify, {"json"}, "STORE"},
+    {"bench", run_bench, {"seconds", "json"}},
+    {"probe", run_probe, {"sample", "similar", "held-out", "json"}},
+    {"credits", run_credits, {"ledger", "held-out", "json"}},
+    {"retry", run_retry, {"out", "json"}, "LEDGER", "LIST"}};
 
 /// The list that was named without a flag.
 Layer settings_of(const std::vector<std::string>& given) {
@@ -273,7 +249,7 @@ int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
   const Config& config = invocation.config();
   if (given.empty()) throw std::invalid_argument("what to do? Try: atelier-data stream LIST");
-  const Command& command = command_named(given[0]);
+  const Command& command = command_named(kCommands, given[0]);
   if (command.list_at() == 1 ? config.data.list.empty() : given.size() < 2) {
     throw std::invalid_argument(
         fmt::format("no {}; name one: atelier-data {} {}", lower_case(command.takes), given[0], command.takes));
@@ -282,7 +258,7 @@ int run(const Invocation& invocation) {
   if (given.size() > most)
     throw std::invalid_argument(fmt::format("{} takes {}{}{}; leave \"{}\" out", given[0], command.takes,
                                             command.also.empty() ? "" : " ", command.also, given[most]));
-  check_flags(command, invocation);
+  refuse_flags_of_others(kCommands, command, invocation);
   try {
     return command.run(invocation, config);
   } catch (const HopelessList& error) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <fmt/format.h>
 #include <stdexcept>
@@ -10,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "base/random.h"
 #include "configs/console.h"
 #include "data/open_source.h"
 
@@ -20,18 +18,6 @@ void write_result(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
   if (errno == EPIPE) throw ReaderGone();
   throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
-
-std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name) {
-  const auto text = invocation.flag(name);
-  if (!text) return std::nullopt;
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number > kMaxSeed) {
-    throw std::invalid_argument(
-        fmt::format("--{} takes a whole number from 0 to {}, not \"{}\"", name, kMaxSeed, *text));
-  }
-  return number;
 }
 
 std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data) {

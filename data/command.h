@@ -22,9 +22,6 @@ struct ReaderGone {};
 /// Writes to stdout and flushes. Throws ReaderGone, and std::system_error when it cannot be written.
 void write_result(const std::string& text);
 
-/// A whole number that a flag gives; nothing without the flag.
-std::optional<uint64_t> number_flag(const Invocation& invocation, const std::string& name);
-
 /// The file that a flag names, to be replaced. Throws, before an hour of work and not after it, when it cannot be
 /// written, is no regular file, or is one that `data` reads.
 std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data);

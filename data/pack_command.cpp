@@ -35,7 +35,7 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 /// What --shrink and --jpeg-quality ask for; side 0: nothing.
 Shrinking shrinking_of(const Invocation& invocation) {
   constexpr uint64_t kLeast = 8, kMost = 8192;
-  const auto side = number_flag(invocation, "shrink"), quality = number_flag(invocation, "jpeg-quality");
+  const auto side = invocation.number("shrink"), quality = invocation.number("jpeg-quality");
   if (!side && quality) throw std::invalid_argument("--jpeg-quality is that of --shrink; give a size, too");
   if (side && (*side < kLeast || *side > kMost))
     throw std::invalid_argument(fmt::format("--shrink takes {} to {} pixels, not {}", kLeast, kMost, *side));

@@ -25,7 +25,7 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 }  // namespace
 
 int run_probe(const Invocation& invocation, const Config& config) {
-  const uint64_t sample = number_flag(invocation, "sample").value_or(kSample);
+  const uint64_t sample = invocation.number("sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
   const StreamPlan plan = plan_list(invocation, config, manifest);
 

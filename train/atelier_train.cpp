@@ -1,28 +1,14 @@
-#include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "configs/nearest.h"
+#include "configs/commands.h"
 #include "configs/program.h"
 #include "train/command.h"
 
 /// atelier-train: batch -> loss -> step -> checkpoint.
 namespace atelier {
-
-std::optional<uint64_t> count_flag(const Invocation& invocation, const std::string& name) {
-  const auto text = invocation.flag(name);
-  if (!text) return std::nullopt;
-  uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (error != std::errc() || end != text->data() + text->size() || value == 0)
-    throw std::invalid_argument(fmt::format("--{} takes a whole number from 1 on, not \"{}\"", name, *text));
-  return value;
-}
 
 namespace {
 
@@ -75,18 +61,9 @@ const std::vector<Command> kCommands = {
     {"export", run_export, {"out", "weights"}, "a run folder or one position's folder"},
     {"average", run_average, {"length", "at", "out"}, "a run folder"}};
 
-const Command& command_named(const std::string& name) {
-  const auto command = std::ranges::find(kCommands, name, &Command::name);
-  if (command != kCommands.end()) return *command;
-  std::vector<std::string> names;
-  for (const Command& each : kCommands) names.emplace_back(each.name);
-  throw std::invalid_argument(fmt::format("there is no command \"{}\"; did you mean {}? They are {}", name,
-                                          nearest(name, names), fmt::join(names, ", ")));
-}
-
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;
-  const Command& command = command_named(given.empty() ? "train" : given[0]);
+  const Command& command = command_named(kCommands, given.empty() ? "train" : given[0]);
   const size_t most = command.path ? 2 : 1;
   if (given.size() > most)
     throw std::invalid_argument(fmt::format("{} takes {}settings and flags only; leave \"{}\" out", given[0],
@@ -94,10 +71,7 @@ int run(const Invocation& invocation) {
   if (command.path && given.size() < 2)
     throw std::invalid_argument(
         fmt::format("{0} takes {1}, such as atelier-train {0} runs/chairs", given[0], command.path));
-  for (const auto& [flag, value] : invocation.flags)
-    if (std::ranges::find(kProgram.flags, flag, &Flag::name) != kProgram.flags.end() &&
-        std::ranges::find(command.flags, flag) == command.flags.end())
-      throw std::invalid_argument(fmt::format("{} does not take --{}; leave it out", command.name, flag));
+  refuse_flags_of_others(kCommands, command, invocation);
   return command.run(invocation);
 }
 

@@ -42,7 +42,7 @@ std::vector<KeptAverage> open_kept_averages(const fs::path& run_dir, const Invoc
     throw std::invalid_argument(
         fmt::format("{} has no averages to make another one of: train.average_snapshots says how many a run keeps",
                     run_dir.string()));
-  return kept_until(kept, count_flag(invocation, "at").value_or(kept.back().position));
+  return kept_until(kept, invocation.number("at", 1).value_or(kept.back().position));
 }
 
 fs::path target_of(const Invocation& invocation, const fs::path& run_dir, double length, uint64_t position) {

@@ -31,7 +31,7 @@ void copy_tensor(const torch::Tensor& from, const torch::Tensor& to) {
   if (from.is_cpu() && from.is_contiguous() && from.dtype() == to.dtype())
     std::memcpy(to.data_ptr(), from.const_data_ptr(), from.nbytes());
   else
-    to.copy_(from);
+    to.copy_(from, /*non_blocking=*/true);  // from a GPU; save() waits for all of them at once
 }
 
 /// `from` and `to` have the same names and shapes.
@@ -72,6 +72,7 @@ std::optional<std::string> CheckpointWriter::save(uint64_t position, const Snaps
     copy_tensors(live.model, copy_.model);
     copy_tensors(live.optimizer, copy_.optimizer);
   }
+  if (!live.model.empty() && live.model.begin()->second.is_cuda()) torch::cuda::synchronize();
   copy_.spec = live.spec;
   copy_.verdicts = live.verdicts;
   copy_.state = live.state;

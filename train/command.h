@@ -1,16 +1,9 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
 #include "configs/program.h"
 
 /// The commands of atelier-train. Part of the program, not of the library: they print.
 namespace atelier {
-
-/// A whole number from 1 on that a flag gives; nothing without the flag. Throws std::invalid_argument.
-std::optional<uint64_t> count_flag(const Invocation& invocation, const std::string& name);
 
 /// Trains: starts the run of train.run_dir, or goes on with it.
 int run_train(const Invocation& invocation);

@@ -41,7 +41,7 @@ void make_sure_of_room(const TrainConfig& config, const Trainer& trainer) {
 }  // namespace
 
 int run_train(const Invocation& invocation) {
-  const auto until = count_flag(invocation, "until");
+  const auto until = invocation.number("until", 1);
   refuse_many_processes();
   keep_freed_memory();
   const Config& config = invocation.config();

@@ -90,8 +90,8 @@ class Rehearsal {
 }  // namespace
 
 int run_verify_resume(const Invocation& invocation) {
-  const uint64_t steps = count_flag(invocation, "steps").value_or(kSteps);
-  const uint64_t legs = count_flag(invocation, "legs").value_or(kLegs);
+  const uint64_t steps = invocation.number("steps", 1).value_or(kSteps);
+  const uint64_t legs = invocation.number("legs", 1).value_or(kLegs);
   if (legs < 2 || legs > steps)
     throw std::invalid_argument(fmt::format("--legs takes 2 to the number of --steps, {}, not {}", steps, legs));
   const fs::path folder = invocation.config().train.run_dir + ".verify-resume";

@@ -53,8 +53,7 @@ size_t tensor_bytes(const Snapshot& snapshot) {
 
 int measure(const Invocation& invocation) {
   const Config& config = invocation.config();
-  const int rounds = std::stoi(invocation.flag("rounds").value_or("15"));
-  if (rounds < 1) throw std::invalid_argument("--rounds takes a whole number from 1 on");
+  const uint64_t rounds = invocation.number("rounds", 1).value_or(15);
   std::vector<std::string> labels;
   for (int i = 0; i < 10; ++i) labels.push_back(fmt::format("label {}", i));
   const auto objective = make_objective(describe_model(config, labels), config.seed);
@@ -69,7 +68,7 @@ int measure(const Invocation& invocation) {
   const std::vector<char> from(bytes, 'x');
   std::vector<char> to(bytes, 'y');
   std::vector<double> copies, pauses, writes, quotients;
-  for (int round = 0; round < rounds; ++round) {
+  for (uint64_t round = 0; round < rounds; ++round) {
     copies.push_back(milliseconds([&] { std::memcpy(to.data(), from.data(), bytes); }));
     if (to[static_cast<size_t>(round) % bytes] != 'x') throw std::logic_error("nothing was copied");
     const auto save = [&] { writer.save(static_cast<uint64_t>(round) + 1, trainer.snapshot("")); };

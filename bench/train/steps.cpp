@@ -108,7 +108,7 @@ int run(const Invocation& invocation) {
   keep_freed_memory();
   const Config& config = invocation.config();
   const auto batch = static_cast<uint64_t>(config.train.batch_size);
-  const uint64_t count = std::stoull(invocation.flag("steps").value_or("12"));
+  const uint64_t count = invocation.number("steps", 1).value_or(12);
   const Choices choices = make_choices(config, /*window=*/0);
   const auto objective = make_objective(ten_labels(config), config.seed);
   objective->to(choices.device);

@@ -198,7 +198,7 @@ TEST_F(Refusal, OfAMissingCheckpoint) {
   EXPECT_THAT(refuse_checkpoint(), HasSubstr("no good checkpoint"));
   fs::remove(run());
   write_text(run(), "a file");
-  EXPECT_THAT(refuse_checkpoint(), HasSubstr("no good checkpoint"));
+  EXPECT_THAT(refuse_checkpoint(), HasSubstr("The weights file " + run().string() + " cannot be used"));
 }
 
 TEST_F(Refusal, OfADamagedCheckpoint) {

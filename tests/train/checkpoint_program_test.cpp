@@ -49,17 +49,18 @@ class CheckpointsOfARun : public Training {
   }
 
   std::string inspected(const std::vector<std::string>& words, int code = 0) const {
-    std::vector<std::string> all{"inspect"};
-    all.insert(all.end(), words.begin(), words.end());
     std::string log, said;
-    EXPECT_EQ(run(all, &log, &said), code) << log << said;
+    EXPECT_EQ(command("inspect", words, &log, &said), code) << log << said;
     return said;
   }
 
   int exported(const std::vector<std::string>& words, std::string* log = nullptr, std::string* said = nullptr) const {
-    std::vector<std::string> all{"export"};
-    all.insert(all.end(), words.begin(), words.end());
-    return run(all, log, said);
+    return command("export", words, log, said);
+  }
+
+  int command(const std::string& name, std::vector<std::string> words, std::string* log, std::string* said) const {
+    words.insert(words.begin(), name);
+    return run(words, log, said);
   }
 };
 

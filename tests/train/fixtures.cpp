@@ -86,32 +86,32 @@ std::unique_ptr<Objective> rough_network(const std::string& kind) {
   return objective;
 }
 
-Examples pictures_at(uint64_t position, int64_t count) {
+namespace {
+
+/// Pixels that only the seed and the position decide, all of one label.
+Examples noise_at(uint64_t position, int64_t count, int64_t side) {
   Examples examples;
-  examples.images = torch::empty({count, 3, 16, 16}, torch::kUInt8);
+  examples.images = torch::empty({count, 3, side, side}, torch::kUInt8);
   examples.labels = torch::zeros({count}, torch::kInt64);
+  const auto values = static_cast<uint64_t>(3 * side * side);
   for (int64_t n = 0; n < count; ++n) {
     const uint64_t at = position + static_cast<uint64_t>(n);
     examples.positions.push_back(at);
-    for (uint64_t i = 0; i < 3 * 16 * 16; ++i)
+    for (uint64_t i = 0; i < values; ++i)
       examples.images[n].data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random_below(256, 5, at, Purpose::kNoise, i));
   }
+  return examples;
+}
+
+}  // namespace
+
+Examples pictures_at(uint64_t position, int64_t count) {
+  Examples examples = noise_at(position, count, 16);
   examples.conditions = examples.images.slice(1, 0, 1).contiguous();
   return examples;
 }
 
-Examples examples_at(uint64_t position, int64_t count) {
-  Examples examples;
-  examples.images = torch::empty({count, 3, 2, 2}, torch::kUInt8);
-  examples.labels = torch::zeros({count}, torch::kInt64);
-  for (int64_t n = 0; n < count; ++n) {
-    const uint64_t at = position + static_cast<uint64_t>(n);
-    examples.positions.push_back(at);
-    for (uint64_t i = 0; i < 12; ++i)
-      examples.images[n].data_ptr<uint8_t>()[i] = static_cast<uint8_t>(random_below(256, 5, at, Purpose::kNoise, i));
-  }
-  return examples;
-}
+Examples examples_at(uint64_t position, int64_t count) { return noise_at(position, count, 2); }
 
 Config small_config() {
   Config config;

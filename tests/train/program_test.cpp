@@ -314,7 +314,7 @@ TEST_F(Training, RefusesAveragesThatItCannotMake) {
   EXPECT_THAT(refused({run_dir, "--length", "0.08", "--at", "30"}), HasSubstr("the last one before it is at 24"));
   EXPECT_THAT(refused({run_dir, "--length", "0.08", "--at", "12"}), HasSubstr("fewer than two snapshots"));
   EXPECT_THAT(refused({run_dir, "--length", "0.06,0.08", "--out", "x"}), HasSubstr("--out names one file"));
-  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--until", "3"}), HasSubstr("average does not take --until"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--until", "3"}), HasSubstr("average takes no --until"));
   const fs::path out = folder_ / "mine.safetensors";
   EXPECT_EQ(run({"average", run_dir, "--length", "0.08", "--at", "36", "--out", out}, &log), 0) << log;
   EXPECT_EQ(load_weights(out).position, 36U);
@@ -360,7 +360,7 @@ TEST_F(Training, RefusesCommandsAndFlagsThatItDoesNotHave) {
   EXPECT_EQ(run({"verify-resum"}, &log), 2);
   EXPECT_THAT(log, HasSubstr("did you mean verify-resume?"));
   EXPECT_EQ(run({"verify-resume", "--until", "3"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("verify-resume does not take --until"));
+  EXPECT_THAT(log, HasSubstr("verify-resume takes no --until"));
   EXPECT_EQ(run({"--until", "0"}, &log), 2);
   EXPECT_THAT(log, HasSubstr("--until takes a whole number from 1 on"));
 }

@@ -143,7 +143,7 @@ TEST_F(Resume, GoesOnWithAFinishedRunThatIsToBeLonger) {
 TEST_F(Resume, TakesItsFlagsForTrainingOnly) {
   std::string log;
   EXPECT_EQ(run({"verify-resume", "--accept-changes"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("verify-resume does not take --accept-changes"));
+  EXPECT_THAT(log, HasSubstr("verify-resume takes no --accept-changes"));
 }
 
 /// A run of two epochs on chairs and tables, to begin others with.
