@@ -28,6 +28,7 @@ macro(atelier_require_module target module debian)
 endmacro()
 
 atelier_require(Threads build-essential)
+atelier_require(OpenMP build-essential COMPONENTS CXX)
 atelier_require(OpenSSL libssl-dev)
 atelier_require(yaml-cpp libyaml-cpp-dev)
 atelier_require(nlohmann_json nlohmann-json3-dev)

@@ -61,7 +61,8 @@ torch::Tensor Dropout::operator()(const torch::Tensor& x, uint32_t layer) const 
   const auto draws = rows(*positions, x.sizes().slice(1), [&](std::span<float> row, uint64_t position) {
     fill_uniform(row, seed, position, Purpose::kDropout, layer);
   });
-  return x * draws.ge(rate).to(x.device(), x.scalar_type()).div_(1 - rate);
+  const torch::Tensor kept = draws.ge(rate).to(x.device(), x.scalar_type()).div_(1 - rate);
+  return x * (x.dim() == 4 ? kept.contiguous(x.suggest_memory_format()) : kept);
 }
 
 void initialise_weights(torch::nn::Module& module, uint64_t seed, double deviation) {

@@ -24,8 +24,12 @@ torch::nn::GroupNorm group_norm(int64_t channels) {
   return torch::nn::GroupNorm(torch::nn::GroupNormOptions(groups, channels));
 }
 
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel) {
-  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
+torch::Tensor normalised(torch::nn::GroupNorm& norm, const torch::Tensor& x, Activation activation) {
+  return normalise(x, norm->options.num_groups(), norm->weight, norm->bias, activation);
+}
+
+Convolution convolution(int64_t in, int64_t out, int64_t kernel) {
+  return Convolution(torch::nn::Conv2dOptions(in, out, kernel).padding(kernel / 2));
 }
 
 torch::Tensor fourier_features(const torch::Tensor& x, int64_t count) {
@@ -43,10 +47,12 @@ AttentionImpl::AttentionImpl(int64_t channels)
 
 torch::Tensor AttentionImpl::forward(const torch::Tensor& x) {
   const int64_t n = x.size(0), pixels = x.size(2) * x.size(3);
-  const torch::Tensor parts = qkv->forward(norm->forward(x)).view({n, 3, heads, -1, pixels}).transpose(3, 4);
+  const torch::Tensor parts =
+      qkv->forward(normalised(norm, x, Activation::kNone)).view({n, 3, heads, -1, pixels}).transpose(3, 4);
   const torch::Tensor mixed = at::scaled_dot_product_attention(parts.select(1, 0), parts.select(1, 1),
                                                                parts.select(1, 2));  // [N, heads, H * W, C / heads]
-  return x + project->forward(mixed.transpose(2, 3).reshape(x.sizes()));
+  const torch::Tensor rows = mixed.transpose(1, 2).reshape({n, x.size(2), x.size(3), x.size(1)});
+  return x + project->forward(rows.permute({0, 3, 1, 2}));
 }
 
 BlockImpl::BlockImpl(const BlockShape& shape)
@@ -61,9 +67,11 @@ BlockImpl::BlockImpl(const BlockShape& shape)
 }
 
 torch::Tensor BlockImpl::forward(const torch::Tensor& x, const torch::Tensor& embedding, const Dropout& dropout) {
-  const auto scale_and_shift = modulation->forward(embedding).unsqueeze(2).unsqueeze(3).chunk(2, 1);  // [N, out, 1, 1]
-  torch::Tensor h = conv1->forward(torch::silu(norm1->forward(x)));
-  h = torch::silu(torch::addcmul(scale_and_shift[1], norm2->forward(h), scale_and_shift[0] + 1));
+  const auto steering = modulation->forward(embedding).chunk(2, 1);  // [N, out] each
+  const torch::Tensor scale = steering[0] + 1;
+  torch::Tensor h = conv1->forward(normalised(norm1, x, Activation::kSilu));
+  h = normalise(h, norm2->options.num_groups(), norm2->weight * scale, torch::addcmul(steering[1], norm2->bias, scale),
+                Activation::kSilu);
   h = conv2->forward(dropout(h, dropout_layer));
   h = h + (shortcut.is_empty() ? x : shortcut->forward(x));
   return attention.is_empty() ? h : attention->forward(h);

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <torch/torch.h>
 
+#include "models/convolution.h"
 #include "models/keyed.h"
+#include "models/normalise.h"
 
 /// The parts that the U-Net is made of. All work on float images [N, C, H, W] (under autocast also in 16 bits), and
 /// none looks across the batch. Members are public: their names are the names of the tensors on disk.
@@ -12,11 +14,14 @@ namespace atelier {
 /// The largest divisor of `n` that is at most `limit`, and at least 1.
 int64_t largest_divisor(int64_t n, int64_t limit);
 
-/// Group normalisation (Wu and He 2018) with at most 32 groups of at least 4 channels.
+/// Group normalisation (Wu and He 2018) with at most 32 groups of at least 4 channels; normalised() computes it.
 torch::nn::GroupNorm group_norm(int64_t channels);
 
+/// `norm` of x, then the activation.
+torch::Tensor normalised(torch::nn::GroupNorm& norm, const torch::Tensor& x, Activation activation);
+
 /// A convolution that keeps the side of its input: `kernel` is odd.
-torch::nn::Conv2d convolution(int64_t in, int64_t out, int64_t kernel);
+Convolution convolution(int64_t in, int64_t out, int64_t kernel);
 
 /// A number as smooth features: cosines, then sines, of x [N] times count / 2 frequencies spaced geometrically from 1
 /// to 64. Float32 [N, count]; for x of size about 1, such as c_noise; count is even and at least 4.
@@ -30,8 +35,8 @@ struct AttentionImpl : torch::nn::Module {
 
   int64_t heads;
   torch::nn::GroupNorm norm;
-  torch::nn::Conv2d qkv;  ///< channels -> 3 * channels: queries, keys and values, each head by head
-  torch::nn::Conv2d project;
+  Convolution qkv;  ///< channels -> 3 * channels: queries, keys and values, each head by head
+  Convolution project;
 };
 TORCH_MODULE(Attention);
 
@@ -53,12 +58,12 @@ struct BlockImpl : torch::nn::Module {
 
   uint32_t dropout_layer;
   torch::nn::GroupNorm norm1;
-  torch::nn::Conv2d conv1;
+  Convolution conv1;
   torch::nn::Linear modulation;  ///< E -> scale - 1 and shift, `out` channels each
   torch::nn::GroupNorm norm2;
-  torch::nn::Conv2d conv2;
-  torch::nn::Conv2d shortcut = nullptr;  ///< only where in != out
-  Attention attention = nullptr;         ///< only where asked for
+  Convolution conv2;
+  Convolution shortcut = nullptr;  ///< only where in != out
+  Attention attention = nullptr;   ///< only where asked for
 };
 TORCH_MODULE(Block);
 

@@ -8,7 +8,6 @@
 namespace atelier {
 namespace {
 
-constexpr double kSlope = 0.2;        // of the leaky ReLU
 constexpr int64_t kMostWidening = 8;  // of the channels
 constexpr size_t kDropoutLayers = 3;  // innermost ones of the way up
 
@@ -23,13 +22,7 @@ torch::nn::ModuleList as_list(const std::vector<Module>& modules) {
   return list;
 }
 
-torch::Tensor leaky(const torch::Tensor& x) { return torch::leaky_relu(x, kSlope); }
-
-torch::Tensor normalise(const torch::Tensor& x) {
-  constexpr double kEpsilon = 1e-5;
-  return torch::instance_norm(x, {}, {}, {}, {}, /*use_input_stats=*/true, /*momentum=*/0, kEpsilon,
-                              /*cudnn_enabled=*/true);
-}
+torch::Tensor leaky(const torch::Tensor& x) { return torch::leaky_relu(x, kLeakySlope); }
 
 /// The condition and, as constant planes, the steering numbers: [N, C + kWidth, S, S].
 torch::Tensor planes(const torch::Tensor& conditions, const torch::Tensor& steering) {
@@ -67,9 +60,9 @@ torch::Tensor SteeringImpl::forward(const Inputs& inputs) {
 SteeredNormImpl::SteeredNormImpl(int64_t channels)
     : modulation(register_module("modulation", torch::nn::Linear(SteeringImpl::kWidth, 2 * channels))) {}
 
-torch::Tensor SteeredNormImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
-  const auto parts = modulation(steering).unsqueeze(2).unsqueeze(3).chunk(2, 1);
-  return torch::addcmul(parts[1], normalise(x), parts[0] + 1);
+torch::Tensor SteeredNormImpl::forward(const torch::Tensor& x, const torch::Tensor& steering, Activation activation) {
+  const auto parts = modulation(steering).chunk(2, 1);
+  return normalise(x, /*groups=*/x.size(1), parts[0] + 1, parts[1], activation);
 }
 
 DownImpl::DownImpl(int64_t in, int64_t out, bool normed) : conv(register_module("conv", convolution(in, out, 2))) {
@@ -78,16 +71,16 @@ DownImpl::DownImpl(int64_t in, int64_t out, bool normed) : conv(register_module(
 
 torch::Tensor DownImpl::forward(const torch::Tensor& x, const torch::Tensor& steering) {
   const torch::Tensor y = conv(x);
-  return norm ? norm(y, steering) : y;
+  return norm ? norm(y, steering, Activation::kLeakyRelu) : leaky(y);
 }
 
 UpImpl::UpImpl(int64_t in, int64_t partner, int64_t out)
-    : conv(register_module("conv", torch::nn::Conv2d(torch::nn::Conv2dOptions(in + partner, out, 3).padding(1)))),
+    : conv(register_module("conv", Convolution(torch::nn::Conv2dOptions(in + partner, out, 3).padding(1)))),
       norm(register_module("norm", SteeredNorm(out))) {}
 
 torch::Tensor UpImpl::forward(const torch::Tensor& x, const torch::Tensor& partner, const torch::Tensor& steering) {
   const torch::Tensor large = at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
-  return norm(conv(torch::cat({large, partner}, 1)), steering);
+  return norm(conv(torch::cat({large, partner}, 1)), steering, Activation::kRelu);
 }
 
 GeneratorImpl::GeneratorImpl(const ModelSpec& spec)
@@ -113,14 +106,14 @@ GeneratorImpl::GeneratorImpl(const ModelSpec& spec)
 
 torch::Tensor GeneratorImpl::forward(const Inputs& inputs, const Dropout& dropout) {
   const torch::Tensor steer = steering(inputs);
-  torch::Tensor x = planes(inputs.conditions, steer);
+  torch::Tensor x = planes(inputs.conditions, steer).contiguous(torch::MemoryFormat::ChannelsLast);
   std::vector<torch::Tensor> partners;  // of the steps up, outermost first
   for (Down& down : encoder) {
     partners.push_back(x);
-    x = leaky(down(x, steer));
+    x = down(x, steer);
   }
   for (size_t i = 0; i < decoder.size(); ++i) {
-    x = torch::relu(decoder[i](x, partners.back(), steer));
+    x = decoder[i](x, partners.back(), steer);
     if (i < kDropoutLayers) x = dropout(x, static_cast<uint32_t>(i));
     partners.pop_back();
   }
@@ -143,9 +136,12 @@ DiscriminatorImpl::DiscriminatorImpl(const ModelSpec& spec)
 }
 
 torch::Tensor DiscriminatorImpl::forward(const Inputs& inputs, const torch::Tensor& pictures) {
-  torch::Tensor x = torch::cat({planes(inputs.conditions, steering(inputs)), pictures}, 1);
-  x = leaky(conv.front()(x));
-  for (size_t i = 0; i < norm.size(); ++i) x = leaky(norm[i](conv[i + 1](x)));
+  const torch::Tensor seen = torch::cat({planes(inputs.conditions, steering(inputs)), pictures}, 1);
+  torch::Tensor x = leaky(conv.front()(seen.contiguous(torch::MemoryFormat::ChannelsLast)));
+  for (size_t i = 0; i < norm.size(); ++i) {
+    x = conv[i + 1](x);
+    x = normalise(x, /*groups=*/x.size(1), norm[i]->weight, norm[i]->bias, Activation::kLeakyRelu);
+  }
   return conv.back()(x);
 }
 

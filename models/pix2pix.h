@@ -4,7 +4,9 @@
 #include <torch/torch.h>
 #include <vector>
 
+#include "models/convolution.h"
 #include "models/keyed.h"
+#include "models/normalise.h"
 #include "models/palette.h"
 #include "models/spec.h"
 
@@ -34,13 +36,13 @@ TORCH_MODULE(Steering);
 /// instance normalisation"). A plain one would take out what is constant over an image, so label and colour with it.
 struct SteeredNormImpl : torch::nn::Module {
   explicit SteeredNormImpl(int64_t channels);
-  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering, Activation activation);
 
   torch::nn::Linear modulation;  ///< steering -> scale - 1 and shift, `channels` each
 };
 TORCH_MODULE(SteeredNorm);
 
-/// A step of the generator down: the side halves. 4x4 convolution, then normalisation where `normed`.
+/// A step of the generator down: the side halves. 4x4 convolution, normalisation where `normed`, leaky ReLU.
 struct DownImpl : torch::nn::Module {
   DownImpl(int64_t in, int64_t out, bool normed);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& steering);
@@ -51,13 +53,13 @@ struct DownImpl : torch::nn::Module {
 TORCH_MODULE(Down);
 
 /// A step of the generator up: the side doubles. Every pixel four times, the partner of that side beside it, 3x3
-/// convolution, normalisation. The paper's transposed convolution leaves a checkerboard in the picture (Odena et al.
-/// 2016); this does not.
+/// convolution, normalisation, ReLU. The paper's transposed convolution leaves a checkerboard in the picture (Odena et
+/// al. 2016); this does not.
 struct UpImpl : torch::nn::Module {
   UpImpl(int64_t in, int64_t partner, int64_t out);
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& partner, const torch::Tensor& steering);
 
-  torch::nn::Conv2d conv;
+  Convolution conv;
   SteeredNorm norm;
 };
 TORCH_MODULE(Up);

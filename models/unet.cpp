@@ -86,7 +86,8 @@ torch::Tensor UNetImpl::embed(const torch::Tensor& noise, const torch::Tensor& l
 torch::Tensor UNetImpl::forward(const torch::Tensor& x, const torch::Tensor& noise, const torch::Tensor& labels,
                                 const torch::Tensor& conditions, const Dropout& dropout) {
   const torch::Tensor embedding = embed(noise, labels);
-  torch::Tensor h = input->forward(conditions.defined() ? torch::cat({x, conditions}, 1) : x);
+  const torch::Tensor seen = conditions.defined() ? torch::cat({x, conditions}, 1) : x;
+  torch::Tensor h = input->forward(seen.contiguous(torch::MemoryFormat::ChannelsLast));
 
   std::vector<torch::Tensor> skips;
   for (size_t level = 0; level < encoder.size(); ++level) {
@@ -101,7 +102,7 @@ torch::Tensor UNetImpl::forward(const torch::Tensor& x, const torch::Tensor& noi
     }
     if (level > 0) h = torch::upsample_nearest2d(h, {2 * h.size(2), 2 * h.size(3)});
   }
-  return output->forward(torch::silu(output_norm->forward(h)));
+  return output->forward(normalised(output_norm, h, Activation::kSilu));
 }
 
 void UNetImpl::initialise(uint64_t seed) {

@@ -38,13 +38,13 @@ struct UNetImpl : torch::nn::Module {
 
   using Level = std::vector<Block>;
   int64_t features;  ///< of the noise, before the two layers
-  torch::nn::Conv2d input = nullptr;
+  Convolution input = nullptr;
   torch::nn::Linear noise1 = nullptr, noise2 = nullptr;
   torch::nn::Embedding label = nullptr;  ///< the last row is "no label"
   std::vector<Level> encoder, decoder;   ///< both indexed by level: decoder[0] is the last to run
   Level middle;
   torch::nn::GroupNorm output_norm = nullptr;
-  torch::nn::Conv2d output = nullptr;
+  Convolution output = nullptr;
 
  private:
   torch::Tensor embed(const torch::Tensor& noise, const torch::Tensor& labels);

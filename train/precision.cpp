@@ -7,35 +7,47 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "models/layers.h"
+
 namespace atelier {
 namespace {
 
 /// A training step as the networks of models/ make them: two 3x3 convolutions, a normalisation, a nonlinearity.
 class TestStep {
  public:
-  TestStep(torch::Device device, int channels) : device_(device) {
-    const auto options = torch::TensorOptions().device(device).dtype(torch::kFloat32);
-    x_ = torch::full({4, channels, 32, 32}, 0.5, options);
-    for (auto& weight : weights_) weight = torch::full({channels, channels, 3, 3}, 0.01, options).requires_grad_();
+  TestStep(torch::Device device, int channels)
+      : device_(device),
+        x_(torch::full({4, channels, 32, 32}, 0.5, torch::TensorOptions().device(device).dtype(torch::kFloat32))),
+        first_(convolution(channels, channels, 3)),
+        norm_(group_norm(channels)),
+        second_(convolution(channels, channels, 3)) {
+    const torch::NoGradGuard no_grad;
+    for (Convolution* each : {&first_, &second_}) {
+      (*each)->weight.fill_(0.01);
+      (*each)->to(device);
+    }
+    norm_->to(device);
   }
 
   /// Seconds of one forward and backward pass.
-  double seconds(torch::ScalarType dtype) const {
+  double seconds(torch::ScalarType dtype) {
     const auto start = std::chrono::steady_clock::now();
     torch::Tensor loss;
     {
       const Autocast autocast(device_, dtype);
-      auto hidden = torch::silu(torch::group_norm(torch::conv2d(x_, weights_[0], {}, 1, 1), 4));
-      loss = torch::conv2d(hidden, weights_[1], {}, 1, 1).to(torch::kFloat32).square().mean();
+      const torch::Tensor hidden = normalised(norm_, first_(x_), Activation::kSilu);
+      loss = second_(hidden).to(torch::kFloat32).square().mean();
     }
-    torch::autograd::grad({loss}, {weights_[0], weights_[1]}).front().flatten()[0].item<float>();  // waits for a GPU
+    torch::autograd::grad({loss}, {first_->weight, second_->weight})[0].flatten()[0].item<float>();  // waits for a GPU
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
 
  private:
   torch::Device device_;
   torch::Tensor x_;
-  std::array<torch::Tensor, 2> weights_;
+  Convolution first_;
+  torch::nn::GroupNorm norm_;
+  Convolution second_;
 };
 
 double median(std::vector<double> values) {
@@ -48,7 +60,7 @@ PrecisionChoice fastest_precision(torch::Device device, int channels) {
   constexpr int kFewest = 3, kMost = 9;
   constexpr double kEnough = 1;    // seconds
   constexpr double kHopeless = 4;  // times slower in the first comparison: no need to measure on
-  const TestStep step(device, channels);
+  TestStep step(device, channels);
   step.seconds(torch::kFloat32);  // warm up: memory, kernels
   std::vector<double> full{step.seconds(torch::kFloat32)}, brain{step.seconds(torch::kBFloat16)};
   if (brain[0] < kHopeless * full[0]) {

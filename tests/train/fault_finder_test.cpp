@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 
+#include "models/layers.h"
 #include "tests/train/fixtures.h"
 #include "train/optimizer.h"
 
@@ -61,6 +62,40 @@ TEST(FaultFinder, NamesTheConvolutionWhoseResultOverflows) {
     ASSERT_TRUE(place) << name;
     EXPECT_EQ(place->module, name);
     EXPECT_EQ(place->pass, FaultPlace::Pass::kForward);
+  }
+}
+
+/// A convolution wide enough for Winograd's algorithm, and a normalisation after it.
+struct WideNetwork : torch::nn::Module {
+  Convolution first{register_module("first", convolution(32, 32, 3))};
+  torch::nn::GroupNorm norm{register_module("norm", group_norm(32))};
+  Convolution second{register_module("second", convolution(32, 32, 3))};
+
+  torch::Tensor forward(const torch::Tensor& x) { return second(normalised(norm, first(x), Activation::kSilu)); }
+};
+
+TEST(FaultFinder, NamesTheModulesOfOwnOperators) {
+  struct Planted {
+    const char *weight, *place;
+    double gradient;
+  };
+  for (const auto& [weight, text, gradient] :
+       {Planted{"first.weight", "in net.first (atelier::winograd_convolution), forward", 1},
+        Planted{"norm.weight", "in net.norm (atelier::normalise), forward", 1},
+        Planted{"second.weight", "in net.second (atelier::winograd_convolution), forward", 1},
+        Planted{"none", "in net.second (atelier::winograd_convolution_backward), backward", 1e38}}) {
+    const auto network = std::make_shared<WideNetwork>();
+    const torch::Tensor x = torch::randn({1, 32, 16, 16}).mul_(10);
+    {
+      const torch::NoGradGuard no_grad;
+      for (auto& item : network->named_parameters())
+        if (item.key() == weight) item.value().fill_(3e38);
+    }
+    FaultFinder finder({Player{.name = "net", .module = network, .adam = {}}});
+    const torch::Tensor y = network->forward(x);
+    finder.turn_back();
+    y.backward(torch::full_like(y, gradient));
+    expect_place(finder.place(), text);
   }
 }
 

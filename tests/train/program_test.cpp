@@ -362,7 +362,7 @@ TEST_F(Training, RefusesCommandsAndFlagsThatItDoesNotHave) {
   EXPECT_EQ(run({"verify-resume", "--until", "3"}, &log), 2);
   EXPECT_THAT(log, HasSubstr("verify-resume takes no --until"));
   EXPECT_EQ(run({"--until", "0"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("--until takes a whole number from 1 on"));
+  EXPECT_THAT(log, HasSubstr("--until takes a whole number from 1 to"));
 }
 
 TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {
