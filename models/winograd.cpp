@@ -14,7 +14,7 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kTilesAtOnce = 72;  // their planes fit into the caches, and start at other sets of them
 constexpr int64_t kFewestChannels = 32;
-constexpr int64_t kFewestTiles = 16;  // that pay for transforming the weights
+constexpr int64_t kFewestTiles = 48;  // that pay for transforming the weights
 constexpr const char* kName = "atelier::winograd_convolution";
 constexpr const char* kBackwardName = "atelier::winograd_convolution_backward";
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 WARM_UP = 5  # steps; torch.compile compiles in the first two
-TOLERANCE = {"float32": 5e-3, "bfloat16": 3e-2}  # of the first losses, relative
+TOLERANCE = {"float32": 1e-2, "bfloat16": 3e-2}  # of the first losses, relative: Adam makes much of rounding at first
 THREADS = 2
 
 # name: preset, pixels, batch, timed steps, further settings
 CASES = {
-    "diffusion 64": ("furniture-64", 64, 8, 8, {}),
+    "diffusion 64": ("furniture-64", 64, 4, 8, {}),
     "diffusion 256": ("furniture-256", 256, 1, 6, {"model.channels": 64}),
     "pix2pix 64": ("sketch-64", 64, 16, 30, {}),
     "pix2pix 256": ("sketch-256", 256, 4, 8, {}),

@@ -41,7 +41,7 @@ void expect_right(const Shape& shape, const torch::Tensor& x, double tolerance) 
 TEST(Winograd, IsTheConvolutionOfItsDefinition) {
   torch::manual_seed(1);
   for (const Shape& shape :
-       {Shape{2, 32, 48, 16, 16}, Shape{3, 37, 33, 14, 21}, Shape{1, 64, 32, 64, 60}, Shape{40, 32, 32, 3, 1}}) {
+       {Shape{3, 32, 48, 16, 16}, Shape{3, 37, 33, 14, 21}, Shape{1, 64, 32, 64, 60}, Shape{50, 32, 32, 3, 1}}) {
     const torch::Tensor x = torch::randn({shape.samples, shape.inputs, shape.height, shape.width});
     expect_right(shape, x, 5e-6);
     expect_right(shape, x.contiguous(torch::MemoryFormat::ChannelsLast), 5e-6);
@@ -67,11 +67,11 @@ TEST(Winograd, IsTheSameEachTime) {
 
 TEST(Winograd, LeavesAloneWhatItIsNotFor) {
   const torch::Tensor weight = torch::ones({32, 32, 3, 3});
-  EXPECT_TRUE(winograd_fits(torch::ones({1, 32, 16, 16}), weight));
-  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 8, 8}), weight)) << "too few pixels to pay for the transforms";
-  EXPECT_FALSE(winograd_fits(torch::ones({1, 8, 16, 16}), torch::ones({32, 8, 3, 3})));
-  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 16, 16}, torch::kBFloat16), weight.to(torch::kBFloat16)));
-  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 16, 16}, torch::kFloat64), weight.to(torch::kFloat64)));
+  EXPECT_TRUE(winograd_fits(torch::ones({1, 32, 28, 28}), weight));
+  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 20, 20}), weight)) << "too few pixels to pay for the transforms";
+  EXPECT_FALSE(winograd_fits(torch::ones({1, 8, 64, 64}), torch::ones({32, 8, 3, 3})));
+  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 64, 64}, torch::kBFloat16), weight.to(torch::kBFloat16)));
+  EXPECT_FALSE(winograd_fits(torch::ones({1, 32, 64, 64}, torch::kFloat64), weight.to(torch::kFloat64)));
 }
 
 TEST(Convolution, IsConv2dWhateverItsOptions) {
@@ -87,7 +87,7 @@ TEST(Convolution, IsConv2dWhateverItsOptions) {
     const torch::NoGradGuard no_grad;
     reference->weight.copy_(own->weight);
     if (reference->bias.defined()) reference->bias.copy_(own->bias);
-    const torch::Tensor x = torch::randn({2, 32, 16, 16});
+    const torch::Tensor x = torch::randn({4, 32, 16, 16});
     EXPECT_LT(relative_error(own(x), reference(x).to(torch::kFloat64)), 1e-5);
   }
 }
@@ -95,14 +95,14 @@ TEST(Convolution, IsConv2dWhateverItsOptions) {
 TEST(Convolution, IsOfSixteenBitsUnderAutocast) {
   Convolution convolution(torch::nn::Conv2dOptions(32, 32, 3).padding(1));
   at::autocast::set_autocast_enabled(at::kCPU, true);
-  const torch::Tensor y = convolution(torch::ones({1, 32, 16, 16}));
+  const torch::Tensor y = convolution(torch::ones({1, 32, 64, 64}));
   at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(at::kCPU, false);
   EXPECT_EQ(y.scalar_type(), torch::kBFloat16);
 }
 
 TEST(Convolution, KeepsWhatIsNotFinite) {
-  torch::Tensor x = torch::zeros({1, 32, 16, 16});
+  torch::Tensor x = torch::zeros({1, 32, 64, 64});
   x[0][3][5][5] = std::numeric_limits<float>::infinity();
   Convolution convolution(torch::nn::Conv2dOptions(32, 32, 3).padding(1));
   EXPECT_FALSE(convolution(x).isfinite().all().item<bool>());

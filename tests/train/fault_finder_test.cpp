@@ -85,7 +85,7 @@ TEST(FaultFinder, NamesTheModulesOfOwnOperators) {
         Planted{"second.weight", "in net.second (atelier::winograd_convolution), forward", 1},
         Planted{"none", "in net.second (atelier::winograd_convolution_backward), backward", 1e38}}) {
     const auto network = std::make_shared<WideNetwork>();
-    const torch::Tensor x = torch::randn({1, 32, 16, 16}).mul_(10);
+    const torch::Tensor x = torch::randn({1, 32, 64, 64}).mul_(10);
     {
       const torch::NoGradGuard no_grad;
       for (auto& item : network->named_parameters())
