@@ -2,14 +2,7 @@
 
 #include <algorithm>
 
-// Compiled once for AVX2 and once for every processor; the program takes what it finds. (The choice is made before a
-// sanitizer is ready for it.)
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ATELIER_CLONES [[gnu::target_clones("default", "avx2")]]
-#else
-#define ATELIER_CLONES
-#endif
-#define ATELIER_INLINE [[gnu::always_inline]] inline
+#include "base/clones.h"
 
 namespace atelier {
 namespace {
@@ -87,8 +80,8 @@ ATELIER_INLINE uint8_t byte_of(int32_t sample, uint32_t factor) {
 
 }  // namespace
 
-ATELIER_CLONES void blend_rows(const uint8_t* const* rows, const int16_t* weights, int taps, int samples,
-                               int16_t* out) {
+ATELIER_CLONES("avx2")
+void blend_rows(const uint8_t* const* rows, const int16_t* weights, int taps, int samples, int16_t* out) {
   if (taps <= kUnrolled) {
     blend_few(rows, weights, taps, samples, out);
   } else {
@@ -96,7 +89,7 @@ ATELIER_CLONES void blend_rows(const uint8_t* const* rows, const int16_t* weight
   }
 }
 
-ATELIER_CLONES void blend_columns(const int16_t* columns, int step, const Taps& taps, int16_t* __restrict out) {
+ATELIER_CLONES("avx2") void blend_columns(const int16_t* columns, int step, const Taps& taps, int16_t* __restrict out) {
   for (int t = 0; t < taps.targets(); ++t, out += kStrip) {
     const int16_t* weights = taps.weights_of(t);
     const int16_t* column = columns + kStrip * step * taps.first[static_cast<size_t>(t)];
@@ -110,24 +103,25 @@ ATELIER_CLONES void blend_columns(const int16_t* columns, int step, const Taps& 
   }
 }
 
-ATELIER_CLONES void to_columns(const int16_t* rows, size_t stride, int count, int16_t* columns) {
+ATELIER_CLONES("avx2") void to_columns(const int16_t* rows, size_t stride, int count, int16_t* columns) {
   for (int x = 0; x < count; x += 8) {
     for (size_t r = 0; r < kStrip; r += 8) turn(rows + r * stride + x, stride, columns + x * kStrip + r, kStrip);
   }
 }
 
-ATELIER_CLONES void to_rows(const int16_t* columns, int count, int16_t* rows, size_t stride) {
+ATELIER_CLONES("avx2") void to_rows(const int16_t* columns, int count, int16_t* rows, size_t stride) {
   for (int x = 0; x < count; x += 8) {
     for (size_t r = 0; r < kStrip; r += 8) turn(columns + x * kStrip + r, kStrip, rows + r * stride + x, stride);
   }
 }
 
-ATELIER_CLONES void to_bytes(const int16_t* samples, int count, uint32_t factor, uint8_t* __restrict out) {
+ATELIER_CLONES("avx2") void to_bytes(const int16_t* samples, int count, uint32_t factor, uint8_t* __restrict out) {
   for (int i = 0; i < count; ++i) out[i] = byte_of(samples[i], factor);
 }
 
-ATELIER_CLONES void to_rgb(const int16_t* luma, const int16_t* blue, const int16_t* red, int count, uint32_t factor,
-                           uint8_t* __restrict r, uint8_t* __restrict g, uint8_t* __restrict b) {
+ATELIER_CLONES("avx2")
+void to_rgb(const int16_t* luma, const int16_t* blue, const int16_t* red, int count, uint32_t factor,
+            uint8_t* __restrict r, uint8_t* __restrict g, uint8_t* __restrict b) {
   for (int i = 0; i < count; ++i) {
     const int32_t y = luma[i] * 16384 + 8192, cb = blue[i] - 128 * kLevel, cr = red[i] - 128 * kLevel;
     r[i] = byte_of((y + 22970 * cr) >> 14, factor);              // 1.402

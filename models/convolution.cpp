@@ -1,7 +1,5 @@
 #include "models/convolution.h"
 
-#include <ATen/autocast_mode.h>
-
 #include "models/winograd.h"
 
 namespace atelier {
@@ -20,8 +18,7 @@ bool keeps_side_by_3x3(const torch::nn::detail::ConvNdOptions<2>& options) {
 }  // namespace
 
 torch::Tensor ConvolutionImpl::forward(const torch::Tensor& x) {
-  const bool casts = x.is_cpu() && at::autocast::is_autocast_enabled(at::kCPU);
-  if (!casts && keeps_side_by_3x3(options) && winograd_fits(x, weight)) return winograd_convolution(x, weight, bias);
+  if (keeps_side_by_3x3(options) && winograd_fits(x, weight)) return winograd_convolution(x, weight, bias);
   return Conv2dImpl::forward(x);
 }
 

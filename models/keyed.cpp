@@ -62,7 +62,7 @@ torch::Tensor Dropout::operator()(const torch::Tensor& x, uint32_t layer) const 
     fill_uniform(row, seed, position, Purpose::kDropout, layer);
   });
   const torch::Tensor kept = draws.ge(rate).to(x.device(), x.scalar_type()).div_(1 - rate);
-  return x * (x.dim() == 4 ? kept.contiguous(x.suggest_memory_format()) : kept);
+  return x * kept.contiguous(x.suggest_memory_format());
 }
 
 void initialise_weights(torch::nn::Module& module, uint64_t seed, double deviation) {

@@ -4,16 +4,11 @@
 #include <cstdint>
 #include <cstring>
 
-/// Vectors of channels, for the kernels that work on float32 pictures in memory order [N, H, W, C].
-///
-/// ATELIER_CLONES before a function compiles it for each width of vectors; the program takes what it finds. (That
-/// choice is made before a sanitizer is ready for it.) What such a function calls must be ATELIER_INLINE.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ATELIER_CLONES [[gnu::target_clones("default", "avx2", "avx512f")]]
-#else
-#define ATELIER_CLONES
-#endif
-#define ATELIER_INLINE [[gnu::always_inline]] inline
+#include "base/clones.h"
+
+/// Vectors of channels, for the kernels that work on float32 pictures in memory order [N, H, W, C];
+/// ATELIER_VECTOR_CLONES before a function compiles it for each width of vectors.
+#define ATELIER_VECTOR_CLONES ATELIER_CLONES("avx2", "avx512f")
 
 namespace atelier {
 

@@ -1,7 +1,6 @@
 #include "models/normalise.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/autocast_mode.h>
 #include <algorithm>
 
 #include "models/operator.h"
@@ -155,8 +154,7 @@ torch::Tensor normalise_plainly(const torch::Tensor& x, int64_t groups, const to
 
 torch::Tensor normalise(const torch::Tensor& x, int64_t groups, const torch::Tensor& scale, const torch::Tensor& shift,
                         Activation activation) {
-  if (!x.is_cpu() || x.scalar_type() != torch::kFloat32 || at::autocast::is_autocast_enabled(at::kCPU))
-    return normalise_plainly(x, groups, scale, shift, activation);
+  if (!is_for_own_operators(x)) return normalise_plainly(x, groups, scale, shift, activation);
   const torch::Tensor of_samples = scale.expand({x.size(0), x.size(1)}), moves = shift.expand({x.size(0), x.size(1)});
   return as_operator(kName, {x, of_samples, moves}, next_node(), [&] {
     return variable_list{NormaliseFunction::apply(x, of_samples, moves, groups, static_cast<int64_t>(activation))};

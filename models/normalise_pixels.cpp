@@ -105,7 +105,7 @@ ATELIER_INLINE void undo_activation(const float* x, const float* gradient, Scale
 
 }  // namespace
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void sum_moments(const float* x, const float* origin, PixelBlock block, float* sums) {
   for (int64_t channel = 0; channel < block.channels; channel += kLanes) {
     const int64_t count = block.channels - channel;
@@ -123,7 +123,7 @@ void sum_moments(const float* x, const float* origin, PixelBlock block, float* s
   }
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void scale_and_activate(const float* x, ScaleShift numbers, Activation activation, PixelBlock block, float* y) {
   switch (activation) {
     case Activation::kNone:
@@ -137,7 +137,7 @@ void scale_and_activate(const float* x, ScaleShift numbers, Activation activatio
   }
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void undo_activation(const float* x, const float* gradient, ScaleShift numbers, Activation activation, PixelBlock block,
                      float* inner, float* sums) {
   switch (activation) {
@@ -152,7 +152,7 @@ void undo_activation(const float* x, const float* gradient, ScaleShift numbers, 
   }
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void add_moments(const float* x, ScaleShift numbers, const float* slope, PixelBlock block, float* inner) {
   for (int64_t channel = 0; channel < block.channels; channel += kLanes) {
     const int64_t count = block.channels - channel;

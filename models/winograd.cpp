@@ -49,6 +49,15 @@ torch::Tensor buffer_for(int64_t tiles, int64_t channels) {
   return torch::empty(kWinogradPlanes * std::min(tiles, kTilesAtOnce) * channels, torch::kFloat32);
 }
 
+/// The planes of the tiles begin..end of `pictures`, which `kernel` makes, in `buffer`.
+torch::Tensor planes_of_tiles(decltype(tiles_of_input)& kernel, const torch::Tensor& pictures, int64_t begin,
+                              int64_t end, const torch::Tensor& buffer) {
+  const Pictures shape = shape_of(pictures);
+  for_tiles(begin, end, shape.padded(), buffer.data_ptr<float>(),
+            [&](TileRange range, float* planes) { kernel(pictures.const_data_ptr<float>(), shape, range, planes); });
+  return planes_in(buffer, end - begin, shape.padded());
+}
+
 /// The convolution itself. `x` in channels_last order; `factors` [36, C, K], both padded; `bias` [K].
 torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& factors, const torch::Tensor& bias) {
   const Pictures in = shape_of(x);
@@ -58,10 +67,8 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& factors, con
   const torch::Tensor seen = buffer_for(in.tiles(), in.padded()), products = buffer_for(in.tiles(), out.padded());
   for (int64_t begin = 0; begin < in.tiles(); begin += kTilesAtOnce) {
     const int64_t end = std::min(begin + kTilesAtOnce, in.tiles());
-    for_tiles(begin, end, in.padded(), seen.data_ptr<float>(),
-              [&](TileRange range, float* planes) { tiles_of_input(x.const_data_ptr<float>(), in, range, planes); });
     torch::Tensor result = planes_in(products, end - begin, out.padded());
-    torch::bmm_out(result, planes_in(seen, end - begin, in.padded()), factors);
+    torch::bmm_out(result, planes_of_tiles(tiles_of_input, x, begin, end, seen), factors);
     for_tiles(begin, end, out.padded(), products.data_ptr<float>(), [&](TileRange range, const float* planes) {
       pictures_of_tiles(planes, bias.const_data_ptr<float>(), out, range, y.data_ptr<float>());
     });
@@ -76,13 +83,8 @@ torch::Tensor weight_gradient(const torch::Tensor& x, const torch::Tensor& gradi
   torch::Tensor sum = torch::zeros({kWinogradPlanes, out.padded(), in.padded()}, torch::kFloat32);
   for (int64_t begin = 0; begin < in.tiles(); begin += kTilesAtOnce) {
     const int64_t end = std::min(begin + kTilesAtOnce, in.tiles());
-    for_tiles(begin, end, in.padded(), seen.data_ptr<float>(),
-              [&](TileRange range, float* planes) { tiles_of_input(x.const_data_ptr<float>(), in, range, planes); });
-    for_tiles(begin, end, out.padded(), wanted.data_ptr<float>(), [&](TileRange range, float* planes) {
-      tiles_of_gradient(gradient.const_data_ptr<float>(), out, range, planes);
-    });
-    sum.baddbmm_(planes_in(wanted, end - begin, out.padded()).transpose(1, 2),
-                 planes_in(seen, end - begin, in.padded()));
+    sum.baddbmm_(planes_of_tiles(tiles_of_gradient, gradient, begin, end, wanted).transpose(1, 2),
+                 planes_of_tiles(tiles_of_input, x, begin, end, seen));
   }
   torch::Tensor weight = torch::empty({out.channels, in.channels, 3, 3}, torch::kFloat32);
   at::parallel_for(0, out.channels, 1, [&](int64_t first, int64_t last) {
@@ -116,7 +118,7 @@ struct WinogradFunction : torch::autograd::Function<WinogradFunction> {
 }  // namespace
 
 bool winograd_fits(const torch::Tensor& x, const torch::Tensor& weight) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && weight.scalar_type() == torch::kFloat32 &&
+  return is_for_own_operators(x) && weight.scalar_type() == torch::kFloat32 &&
          std::min(weight.size(0), weight.size(1)) >= kFewestChannels && shape_of(x).tiles() >= kFewestTiles;
 }
 

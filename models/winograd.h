@@ -11,7 +11,7 @@
 namespace atelier {
 
 /// Whether such a convolution, stride 1 and a border of zeros of width 1, can be done and is worth it: float32 on the
-/// CPU, and channels and pixels enough to pay for the transforms.
+/// CPU outside of autocast, and channels and pixels enough to pay for the transforms.
 bool winograd_fits(const torch::Tensor& x, const torch::Tensor& weight);
 
 /// x [N, C, H, W], weight [K, C, 3, 3], bias [K] or undefined; winograd_fits(x, weight).

@@ -125,7 +125,7 @@ ATELIER_INLINE void to_planes(const float* pictures, const Pictures& shape, Tile
 
 }  // namespace
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void planes_of_weights(const float* weights, Weights shape, int64_t first, int64_t last, bool turned, float* planes) {
   const int64_t inputs = round_up_to_lanes(shape.inputs), plane_size = round_up_to_lanes(shape.outputs) * inputs;
   for (int64_t output = first; output < last; ++output)
@@ -142,7 +142,7 @@ void planes_of_weights(const float* weights, Weights shape, int64_t first, int64
     }
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void weights_of_planes(const float* planes, Weights shape, int64_t first, int64_t last, float* weights) {
   const int64_t inputs = round_up_to_lanes(shape.inputs), plane_size = round_up_to_lanes(shape.outputs) * inputs;
   for (int64_t output = first; output < last; ++output)
@@ -157,17 +157,17 @@ void weights_of_planes(const float* planes, Weights shape, int64_t first, int64_
     }
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void tiles_of_input(const float* pictures, const Pictures& shape, TileRange range, float* planes) {
   to_planes<InputLine, 1>(pictures, shape, range, planes);
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void tiles_of_gradient(const float* pictures, const Pictures& shape, TileRange range, float* planes) {
   to_planes<GradientLine, 0>(pictures, shape, range, planes);
 }
 
-ATELIER_CLONES
+ATELIER_VECTOR_CLONES
 void pictures_of_tiles(const float* planes, const float* bias, const Pictures& shape, TileRange range,
                        float* pictures) {
   for (int64_t tile = range.begin; tile < range.end; ++tile) {
