@@ -9,7 +9,8 @@ endif()
 add_library(atelier_torch INTERFACE)
 add_library(atelier::torch ALIAS atelier_torch)
 set_target_properties(atelier_torch PROPERTIES EXPORT_NAME torch)
-target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
+# OpenMP is what at::parallel_for works with; without it, it works alone.
+target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
 target_include_directories(atelier_torch SYSTEM INTERFACE "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
 # Its include folder carries a newer fmt than the system's library: next to LibTorch, fmt is its headers.
 target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY)
@@ -28,9 +29,14 @@ if(ATELIER_SANITIZE STREQUAL "thread")
   target_compile_options(atelier_warnings INTERFACE -Wno-tsan)
 endif()
 
-# Libraries whose every file needs the whole of LibTorch share one precompiled header.
+# Everything whose every file needs the whole of LibTorch shares one precompiled header, that of models.
 function(atelier_precompile target)
-  target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+  if(target STREQUAL atelier_models)
+    target_precompile_headers(${target} PRIVATE <torch/torch.h>)
+    return()
+  endif()
+  target_precompile_headers(${target} REUSE_FROM atelier_models)
+  target_compile_options(${target} PRIVATE -fPIC)  # as that header was compiled, also in programs
 endfunction()
 
 # atelier_library(<folder> SOURCES ... [PUBLIC libs...] [PRIVATE libs...])
