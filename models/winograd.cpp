@@ -40,6 +40,23 @@ void for_tiles(int64_t begin, int64_t end, int64_t channels, float* planes, cons
   });
 }
 
+/// Who works on so many tiles: each thread on its own, so that their planes stay in its cache; together where they are
+/// few.
+int64_t workers_for(int64_t tiles) {
+  const int64_t threads = at::get_num_threads();
+  return tiles < threads * kTilesAtOnce ? 1 : threads;
+}
+
+/// Calls work(worker, begin, end) for each worker's part of the tiles.
+template <class Work>
+void for_workers(int64_t workers, int64_t tiles, const Work& work) {
+  at::parallel_for(0, workers, 1, [&](int64_t first, int64_t last) {
+    const torch::NoGradGuard no_grad;
+    for (int64_t worker = first; worker < last; ++worker)
+      work(worker, tiles * worker / workers, tiles * (worker + 1) / workers);
+  });
+}
+
 /// `buffer` as [36, tiles, channels].
 torch::Tensor planes_in(const torch::Tensor& buffer, int64_t tiles, int64_t channels) {
   return buffer.narrow(0, 0, kWinogradPlanes * tiles * channels).view({kWinogradPlanes, tiles, channels});
@@ -64,28 +81,37 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& factors, con
   torch::Tensor y = torch::empty({x.size(0), bias.size(0), x.size(2), x.size(3)},
                                  x.options().memory_format(torch::MemoryFormat::ChannelsLast));
   const Pictures out = shape_of(y);
-  const torch::Tensor seen = buffer_for(in.tiles(), in.padded()), products = buffer_for(in.tiles(), out.padded());
-  for (int64_t begin = 0; begin < in.tiles(); begin += kTilesAtOnce) {
-    const int64_t end = std::min(begin + kTilesAtOnce, in.tiles());
-    torch::Tensor result = planes_in(products, end - begin, out.padded());
-    torch::bmm_out(result, planes_of_tiles(tiles_of_input, x, begin, end, seen), factors);
-    for_tiles(begin, end, out.padded(), products.data_ptr<float>(), [&](TileRange range, const float* planes) {
-      pictures_of_tiles(planes, bias.const_data_ptr<float>(), out, range, y.data_ptr<float>());
-    });
-  }
+  for_workers(workers_for(in.tiles()), in.tiles(), [&](int64_t, int64_t first, int64_t last) {
+    const torch::Tensor seen = buffer_for(last - first, in.padded()), products = buffer_for(last - first, out.padded());
+    for (int64_t begin = first; begin < last; begin += kTilesAtOnce) {
+      const int64_t end = std::min(begin + kTilesAtOnce, last);
+      torch::Tensor result = planes_in(products, end - begin, out.padded());
+      torch::bmm_out(result, planes_of_tiles(tiles_of_input, x, begin, end, seen), factors);
+      for_tiles(begin, end, out.padded(), products.data_ptr<float>(), [&](TileRange range, const float* planes) {
+        pictures_of_tiles(planes, bias.const_data_ptr<float>(), out, range, y.data_ptr<float>());
+      });
+    }
+  });
   return y;
 }
 
 /// Of the weight, [K, C, 3, 3]. Both in channels_last order.
 torch::Tensor weight_gradient(const torch::Tensor& x, const torch::Tensor& gradient) {
   const Pictures in = shape_of(x), out = shape_of(gradient);
-  const torch::Tensor seen = buffer_for(in.tiles(), in.padded()), wanted = buffer_for(in.tiles(), out.padded());
-  torch::Tensor sum = torch::zeros({kWinogradPlanes, out.padded(), in.padded()}, torch::kFloat32);
-  for (int64_t begin = 0; begin < in.tiles(); begin += kTilesAtOnce) {
-    const int64_t end = std::min(begin + kTilesAtOnce, in.tiles());
-    sum.baddbmm_(planes_of_tiles(tiles_of_gradient, gradient, begin, end, wanted).transpose(1, 2),
-                 planes_of_tiles(tiles_of_input, x, begin, end, seen));
-  }
+  const int64_t workers = workers_for(in.tiles());
+  std::vector<torch::Tensor> sums(static_cast<size_t>(workers));
+  for_workers(workers, in.tiles(), [&](int64_t worker, int64_t first, int64_t last) {
+    const torch::Tensor seen = buffer_for(last - first, in.padded()), wanted = buffer_for(last - first, out.padded());
+    torch::Tensor own = torch::zeros({kWinogradPlanes, out.padded(), in.padded()}, torch::kFloat32);
+    for (int64_t begin = first; begin < last; begin += kTilesAtOnce) {
+      const int64_t end = std::min(begin + kTilesAtOnce, last);
+      own.baddbmm_(planes_of_tiles(tiles_of_gradient, gradient, begin, end, wanted).transpose(1, 2),
+                   planes_of_tiles(tiles_of_input, x, begin, end, seen));
+    }
+    sums[static_cast<size_t>(worker)] = own;
+  });
+  torch::Tensor& sum = sums[0];
+  for (size_t worker = 1; worker < sums.size(); ++worker) sum.add_(sums[worker]);
   torch::Tensor weight = torch::empty({out.channels, in.channels, 3, 3}, torch::kFloat32);
   at::parallel_for(0, out.channels, 1, [&](int64_t first, int64_t last) {
     weights_of_planes(sum.const_data_ptr<float>(), {out.channels, in.channels}, first, last, weight.data_ptr<float>());
