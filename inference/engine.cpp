@@ -2,18 +2,14 @@
 
 #include <chrono>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <system_error>
 #include <torch/torch.h>
+#include <utility>
 
-#include "base/files.h"
 #include "images/transform.h"
-#include "models/checkpoint.h"
 #include "models/device.h"
 #include "models/objective.h"
-#include "models/weights.h"
-#include "models/weights_file.h"
+#include "models/trained_network.h"
 
 namespace atelier {
 namespace {
@@ -21,50 +17,6 @@ namespace {
 torch::Device choose_device(Device wanted) {
   if (wanted == Device::kAuto) return any_device();
   return wanted == Device::kCuda ? cuda_device("generate.device") : torch::kCPU;
-}
-
-/// The SHA-256 of `file` as the checkpoint's seal has it.
-std::string sealed_hash(const Checkpoint& checkpoint, const std::string& file) {
-  const auto& files = checkpoint.state.at("files");
-  if (!files.contains(file))
-    throw std::invalid_argument(fmt::format("The checkpoint {} holds no {}.", checkpoint.folder.string(), file));
-  return files.at(file).get<std::string>();
-}
-
-/// The weights to generate with, and the hash that names them.
-struct Chosen {
-  WeightsFile file;
-  std::string sha256;
-};
-
-Chosen load_single_file(const std::filesystem::path& path, bool average) {
-  Chosen chosen{load_weights(path), sha256_file(path)};
-  if (!average && chosen.file.weights == "average")
-    throw std::invalid_argument(fmt::format(
-        "{} holds the average of the weights, and generate.average is false: export the raw weights for that.",
-        path.string()));
-  return chosen;
-}
-
-Chosen load_from_run(const std::filesystem::path& path, bool average, std::vector<std::string>& warnings) {
-  const Checkpoint checkpoint = open_checkpoint(path, warnings);
-  const std::string name = average ? "ema.safetensors" : "model.safetensors";
-  const std::string hash = sealed_hash(checkpoint, name);
-  Chosen chosen{load_weights(checkpoint.folder / name), hash};
-  chosen.file.weights = average ? "average" : "raw";
-  chosen.file.position = checkpoint.position;
-  return chosen;
-}
-
-/// The network that a weights file describes and fills. Players that keep no average, such as a discriminator, only
-/// matter in training and stay as they are.
-std::unique_ptr<Objective> make_network(const WeightsFile& file) {
-  auto objective = make_objective(file.spec, 0);
-  for (const Player& player : objective->players()) {
-    player.module->eval();
-    if (player.averaged) load_into(*player.module, player.name, file.tensors);
-  }
-  return objective;
 }
 
 torch::Tensor to_batch(std::span<const uint8_t> planes, int channels, int side) {
@@ -115,14 +67,10 @@ Engine::Engine(const GenerateConfig& config, std::vector<std::string>& warnings)
         "Which model? Give --checkpoint PATH: a run folder, one position's folder in it, or a weights file.");
   fix_arithmetic(choose_threads(config.threads));
   const torch::Device device = choose_device(config.device);
-  std::error_code unreadable;  // open_checkpoint says what is wrong
-  const Chosen chosen = std::filesystem::is_regular_file(config.checkpoint, unreadable)
-                            ? load_single_file(config.checkpoint, config.average)
-                            : load_from_run(config.checkpoint, config.average, warnings);
-  objective_ = make_network(chosen.file);
+  TrainedNetwork network = load_network(config.checkpoint, config.average, warnings);
+  objective_ = std::move(network.objective);
   objective_->to(device);
-  const bool average = chosen.file.weights != "raw";
-  origin_ = {chosen.file.spec.kind, chosen.sha256, average, chosen.file.position, device.is_cuda() ? "cuda" : "cpu",
+  origin_ = {spec().kind,          network.sha256, network.average, network.position, device.is_cuda() ? "cuda" : "cpu",
              at::get_num_threads()};
 }
 
