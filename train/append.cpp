@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 
@@ -32,6 +31,17 @@ void cut_lines(const fs::path& path, uint64_t position) {
     if (entry.is_object() && entry.contains("position") && entry["position"] <= position) kept += line + "\n";
   }
   publish_file(path, kept);
+}
+
+nlohmann::json last_line(const fs::path& path, std::string_view kind) {
+  if (!fs::exists(path)) return nullptr;
+  std::istringstream lines(read_file(path));
+  nlohmann::json last;
+  for (std::string line; std::getline(lines, line);) {
+    auto entry = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (entry.is_object() && entry.contains("kind") && entry["kind"] == kind) last = std::move(entry);
+  }
+  return last;
 }
 
 }  // namespace atelier

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 namespace atelier {
@@ -14,5 +15,8 @@ void append_whole(const std::filesystem::path& path, std::string_view bytes);
 /// Of a file of JSON lines, if it is there, keeps those whose "position" is at most `position`; a line that a kill cut
 /// off goes too.
 void cut_lines(const std::filesystem::path& path, uint64_t position);
+
+/// The last line of such a file whose "kind" is `kind`; null: there is none.
+nlohmann::json last_line(const std::filesystem::path& path, std::string_view kind);
 
 }  // namespace atelier

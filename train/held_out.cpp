@@ -1,32 +1,59 @@
 #include "train/held_out.h"
 
 #include <algorithm>
+#include <span>
+
+#include "base/files.h"
 
 namespace atelier {
 namespace {
 
-double mean_loss(Trainer& trainer, const Examples& examples) {
+/// Of each sample, float64 [N].
+torch::Tensor losses_of(Trainer& trainer, const Examples& examples) {
   constexpr int64_t kBatch = 32;
   const torch::NoGradGuard no_grad;
   const Choices& choices = trainer.state().choices;
   const auto count = static_cast<int64_t>(examples.positions.size());
-  double sum = 0;
+  std::vector<torch::Tensor> losses;
   for (int64_t begin = 0; begin < count; begin += kBatch) {
     const Examples part = slice(examples, begin, std::min(begin + kBatch, count), choices.device);
     const Autocast autocast(choices.device, choices.precision.dtype);
-    sum += trainer.objective().held_out_loss(part, trainer.seed()).to(torch::kFloat64).sum().item<double>();
+    losses.push_back(trainer.objective().held_out_loss(part, trainer.seed()));
   }
-  return sum / static_cast<double>(count);
+  return torch::cat(losses).to(torch::kCPU, torch::kFloat64);
+}
+
+MeanLoss mean_of(const torch::Tensor& raw, const torch::Tensor& average) {
+  return {.raw = raw.mean().item<double>(), .average = average.mean().item<double>()};
+}
+
+/// The beginning of the SHA-256 of what a network is given of them.
+std::string name_of(const Examples& examples) {
+  Sha256 hash;
+  for (const torch::Tensor& numbers : {examples.images, examples.conditions, examples.labels}) {
+    if (!numbers.defined()) continue;
+    const torch::Tensor own = numbers.contiguous();
+    hash.update({static_cast<const std::byte*>(own.const_data_ptr()), own.nbytes()});
+  }
+  return hash.hex().substr(0, 16);
 }
 
 }  // namespace
 
 HeldOutLoss held_out_loss(Trainer& trainer, const Examples& examples) {
-  HeldOutLoss loss;
-  loss.raw = mean_loss(trainer, examples);
+  const torch::Tensor raw = losses_of(trainer, examples);
   const WithAverages lent(trainer.averages());
-  loss.average = mean_loss(trainer, examples);
-  return loss;
+  const torch::Tensor average = losses_of(trainer, examples);
+  HeldOutLoss result{.loss = mean_of(raw, average), .labels = {}, .set = name_of(examples)};
+  const std::vector<std::string>& names = trainer.objective().spec().labels;
+  for (int64_t label = -1; label < static_cast<int64_t>(names.size()); ++label) {
+    const torch::Tensor own = examples.labels.eq(label);
+    if (const auto samples = own.sum().item<int64_t>(); samples > 0)
+      result.labels.push_back({.label = label < 0 ? "" : names[static_cast<size_t>(label)],
+                               .samples = samples,
+                               .loss = mean_of(raw.masked_select(own), average.masked_select(own))});
+  }
+  return result;
 }
 
 }  // namespace atelier

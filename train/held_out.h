@@ -1,5 +1,8 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "train/examples.h"
 #include "train/trainer.h"
 
@@ -8,12 +11,26 @@ namespace atelier {
 /// Samples that a held-out loss is computed from, at most: they stay in memory.
 inline constexpr int64_t kHeldOutSamples = 256;
 
-/// The mean of Objective::held_out_loss over `examples` (on the CPU, at least one), for the weights as they are and for
-/// their running averages.
-struct HeldOutLoss {
+/// A mean of Objective::held_out_loss, for the weights as they are and for their running averages.
+struct MeanLoss {
   double raw = 0;
   double average = 0;
 };
+
+/// Over the samples of one label, or over those without one (an empty name).
+struct LabelLoss {
+  std::string label;
+  int64_t samples = 0;
+  MeanLoss loss;
+};
+
+struct HeldOutLoss {
+  MeanLoss loss;                  ///< over all samples
+  std::vector<LabelLoss> labels;  ///< of those that have samples, in the order of the model's labels
+  std::string set;                ///< names the samples by their pixels: losses of the same set can be compared
+};
+
+/// Over `examples` (on the CPU, at least one): the same noise and noise levels each time.
 HeldOutLoss held_out_loss(Trainer& trainer, const Examples& examples);
 
 }  // namespace atelier

@@ -118,7 +118,12 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
 void TrainingLoop::show_epoch() {
   if (!session_.held_out.positions.empty()) {
     const HeldOutLoss loss = held_out_loss(trainer_, session_.held_out);
-    tolerate([&] { report_.held_out(clock(), trainer_.objective().held_out_name(), loss); });
+    tolerate([&] {
+      if (!report_.held_out(clock(), trainer_.objective().held_out_name(), loss))
+        console_.warn(
+            "the held-out samples are not those that this run measured before, since other images could be had or the "
+            "list has changed: do not compare the held-out loss with those of earlier epochs.");
+    });
   }
   if (is_due(config_.train.sample_every)) {
     const Image grid = sample_grid(trainer_, session_.shown);

@@ -66,6 +66,8 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
       start_(clock.position()) {
   cut_lines(run_dir / "metrics.jsonl", clock.position());
   cut_samples(run_dir / "samples", clock.position());
+  if (const json last = last_line(run_dir / "metrics.jsonl", "held_out"); last.is_object())
+    held_out_set_ = last.value("set", "");
 }
 
 void Report::step(const Clock& clock, const StepResult& result, const StepTime& time) {
@@ -96,12 +98,25 @@ void Report::write_interval(const Clock& clock, double rate) {
   write_line(clock, std::move(line));
 }
 
-void Report::held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss) {
+bool Report::held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss) {
   held_out_ = loss;
   held_out_name_ = name;
-  write_line(clock, {{"kind", "held_out"}, {"name", name}, {"raw", loss.raw}, {"average", loss.average}});
-  events_.scalar("held_out/raw", clock.position(), loss.raw);
-  events_.scalar("held_out/average", clock.position(), loss.average);
+  const std::string before = std::exchange(held_out_set_, loss.set);
+  json line = {{"kind", "held_out"},
+               {"name", name},
+               {"set", loss.set},
+               {"raw", loss.loss.raw},
+               {"average", loss.loss.average},
+               {"labels", json::object()}};
+  for (const LabelLoss& own : loss.labels)
+    line["labels"][own.label] = {{"samples", own.samples}, {"raw", own.loss.raw}, {"average", own.loss.average}};
+  write_line(clock, std::move(line));
+  events_.scalar("held_out/raw", clock.position(), loss.loss.raw);
+  events_.scalar("held_out/average", clock.position(), loss.loss.average);
+  for (const LabelLoss& own : loss.labels)
+    events_.scalar("held_out_average/" + (own.label.empty() ? "no label" : own.label), clock.position(),
+                   own.loss.average);
+  return before.empty() || before == loss.set;
 }
 
 void Report::samples(const Clock& clock, const Image& grid) {
@@ -123,7 +138,7 @@ void Report::status(const Clock& clock, const std::string& state) {
                  {"seconds_left", seconds_left(clock)},
                  {"time", now()}};
   if (held_out_)
-    status["held_out"] = {{"name", held_out_name_}, {"raw", held_out_->raw}, {"average", held_out_->average}};
+    status["held_out"] = {{"name", held_out_name_}, {"raw", held_out_->loss.raw}, {"average", held_out_->loss.average}};
   if (shown.steps() > 0)
     for (size_t player = 0; player < players_.size(); ++player) status["loss"][players_[player]] = shown.loss(player);
   publish_file(run_dir_ / "status.json", status.dump(1) + "\n");
@@ -140,7 +155,8 @@ std::string Report::progress(const Clock& clock) const {
   for (size_t player = 0; player < players_.size(); ++player)
     line += fmt::format("  {} {:.4g}", players_[player], shown.loss(player));
   if (held_out_)
-    line += fmt::format("  held-out {} {:.4f} (average {:.4f})", held_out_name_, held_out_->raw, held_out_->average);
+    line += fmt::format("  held-out {} {:.4f} (average {:.4f})", held_out_name_, held_out_->loss.raw,
+                        held_out_->loss.average);
   return line;
 }
 

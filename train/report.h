@@ -51,8 +51,8 @@ class Report {
   /// After each step; `clock` has it. Every 10 steps a line of metrics is written.
   void step(const Clock& clock, const StepResult& result, const StepTime& time);
 
-  /// At the end of an epoch; `name` is what `loss` measures.
-  void held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss);
+  /// At the end of an epoch; `name` is what `loss` measures. False: over other samples than the run measured before.
+  bool held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss);
   void samples(const Clock& clock, const Image& grid);
   void text(const Clock& clock, const std::string& tag, const std::string& text) {
     events_.text(tag, clock.position(), text);
@@ -77,7 +77,7 @@ class Report {
   Interval interval_;                    // since the last line of metrics
   Interval recent_;                      // the last whole one, for people
   std::optional<HeldOutLoss> held_out_;  // the last one
-  std::string held_out_name_;
+  std::string held_out_name_, held_out_set_;
   double seconds_ = 0;  // spent in steps by this process
   uint64_t start_;      // position where this process began
 };

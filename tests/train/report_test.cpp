@@ -89,7 +89,7 @@ TEST(Report, GoesOnAfterADiskThatWasFull) {
   const std::string metrics_before = read_file(run / "metrics.jsonl");
   {
     const FullDisk full(metrics_before.size() + 20);
-    EXPECT_THROW(report.held_out(clock, "L1", {0.125, 0.25}), std::runtime_error);
+    EXPECT_THROW(report.held_out(clock, "L1", {.loss = {0.125, 0.25}, .labels = {}, .set = "a"}), std::runtime_error);
   }
   EXPECT_EQ(read_file(run / "metrics.jsonl"), metrics_before);
   report_steps(report, clock, 10);
@@ -105,7 +105,7 @@ TEST(Report, TellsHowFarARunIs) {
   Report report(run.path(), kPlayers, clock, 20);
   EXPECT_THAT(report.progress(clock), HasSubstr("epoch 1/5  step 0"));
   report_steps(report, clock, 30);
-  report.held_out(clock, "L1", {0.125, 0.25});
+  report.held_out(clock, "L1", {.loss = {0.125, 0.25}, .labels = {}, .set = "a"});
   EXPECT_EQ(
       report.progress(clock),
       "epoch 2/5  step 30  left 1 min  8 images/s  waiting 25 %  generator 25.5  discriminator -25.5  held-out L1 "
@@ -118,6 +118,27 @@ TEST(Report, TellsHowFarARunIs) {
   EXPECT_EQ(status["seconds_left"], 70);
   EXPECT_EQ(status["held_out"]["average"], 0.25);
   EXPECT_EQ(status["loss"]["generator"], 25.5);
+}
+
+TEST(Report, TellsHeldOutLossesOfOtherSamplesApart) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  const HeldOutLoss first{.loss = {0.5, 0.25}, .labels = {{"", 3, {1, 2}}, {"chair", 5, {3, 4}}}, .set = "a"};
+  const HeldOutLoss second{.loss = {0.5, 0.25}, .labels = {}, .set = "b"};
+  {
+    Report report(run.path(), kPlayers, clock, 20);
+    EXPECT_TRUE(report.held_out(clock, "L1", first)) << "nothing to compare with";
+    EXPECT_TRUE(report.held_out(clock, "L1", first));
+  }
+  Report resumed(run.path(), kPlayers, clock, 20);
+  EXPECT_TRUE(resumed.held_out(clock, "L1", first));
+  Report again(run.path(), kPlayers, clock, 20);
+  EXPECT_FALSE(again.held_out(clock, "L1", second));
+  EXPECT_TRUE(again.held_out(clock, "L1", second)) << "said once";
+  const auto line = metrics_of(run.path()).front();
+  EXPECT_EQ(line["set"], "a");
+  EXPECT_EQ(line["labels"][""], (nlohmann::json{{"samples", 3}, {"raw", 1}, {"average", 2}}));
+  EXPECT_EQ(line["labels"]["chair"]["average"], 4);
 }
 
 TEST(Report, KeepsTheGridsAsPng) {

@@ -308,11 +308,32 @@ TEST(Trainer, ComputesHeldOutLossesOfBothWeights) {
   SmallRun run;
   run.steps(30);
   const Examples kept = examples_at(1000, 40);  // more than one batch of them
-  const HeldOutLoss loss = held_out_loss(run.trainer, kept);
+  const MeanLoss loss = held_out_loss(run.trainer, kept).loss;
   const torch::NoGradGuard no_grad;
   EXPECT_NEAR(loss.raw, run.objective.held_out_loss(kept, 0).mean().item<double>(), 1e-6);
   EXPECT_NE(loss.average, loss.raw);
-  EXPECT_NEAR(held_out_loss(run.trainer, kept).raw, loss.raw, 0) << "the weights are handed back";
+  EXPECT_NEAR(held_out_loss(run.trainer, kept).loss.raw, loss.raw, 0) << "the weights are handed back";
+}
+
+TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
+  SmallRun run;
+  run.steps(30);
+  Examples kept = examples_at(1000, 40);
+  kept.labels = torch::arange(40).remainder(3) - 1;  // none, the first and the second
+  const HeldOutLoss loss = held_out_loss(run.trainer, kept);
+  ASSERT_EQ(loss.labels.size(), 3U);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor each = run.objective.held_out_loss(kept, 0);
+  for (int64_t label = -1; label < 2; ++label) {
+    const LabelLoss& own = loss.labels[static_cast<size_t>(label + 1)];
+    EXPECT_EQ(own.label, label < 0 ? "" : run.objective.spec().labels[static_cast<size_t>(label)]);
+    EXPECT_EQ(own.samples, label < 0 ? 14 : 13);
+    EXPECT_NEAR(own.loss.raw, each.masked_select(kept.labels.eq(label)).mean().item<double>(), 1e-6);
+    EXPECT_NE(own.loss.average, own.loss.raw);
+  }
+  EXPECT_EQ(held_out_loss(run.trainer, kept).set, loss.set);
+  kept.images[39] = 1 - kept.images[39];
+  EXPECT_NE(held_out_loss(run.trainer, kept).set, loss.set);
 }
 
 TEST(Trainer, ShowsARowOfVariationsForEachLabel) {

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Draws the losses of one or more runs as a picture.
+
+    scripts/plot.py RUN [RUN...] --out curves.png
+
+Left the training losses of each player, as means over the intervals of metrics.jsonl; right the held-out loss of the raw weights
+(thin) and of their running average (thick). Of a single run the averages of each label are drawn, too (dotted). Where the
+held-out samples changed, so that losses before and after are not of the same pictures, the curve is cut. Needs matplotlib.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+try:
+    import matplotlib
+except ImportError:
+    sys.exit("plot.py: matplotlib is missing: pip install matplotlib")
+matplotlib.use("Agg")
+from matplotlib import pyplot  # noqa: E402
+
+GAP = float("nan")
+
+
+def lines_of(run, kind):
+    """The lines of a run's metrics.jsonl of one kind, in order of position."""
+    path = Path(run) / "metrics.jsonl"
+    try:
+        with path.open(encoding="utf-8") as lines:
+            return [line for line in map(json.loads, lines) if line["kind"] == kind]
+    except (OSError, ValueError, KeyError) as error:
+        sys.exit(f"plot.py: {path} cannot be read as the metrics of a run: {error}")
+
+
+def number(value):
+    return GAP if value is None else value  # null: not finite
+
+
+def train_curves(run):
+    """{player: [(position, loss)...]}"""
+    curves = {}
+    for line in lines_of(run, "train"):
+        for player, loss in line["loss"].items():
+            curves.setdefault(player, []).append((line["position"], number(loss)))
+    return curves
+
+
+def held_out_curves(run):
+    """{"raw": [(position, loss)...], "average": ..., ("label", name): ...}"""
+    curves, before = {}, None
+    for line in lines_of(run, "held_out"):
+        points = {"raw": line["raw"], "average": line["average"]}
+        points |= {("label", name): own["average"] for name, own in line.get("labels", {}).items()}
+        for name, loss in points.items():
+            curve = curves.setdefault(name, [])
+            if curve and before != line.get("set"):
+                curve.append((line["position"], GAP))
+            curve.append((line["position"], number(loss)))
+        before = line.get("set")
+    return curves
+
+
+def draw(axes, curve, **style):
+    marker = "." if len(curve) < 3 else None  # a line of one point shows nothing
+    axes.plot([position for position, _ in curve], [loss for _, loss in curve], marker=marker, **style)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run")
+    parser.add_argument("--out", required=True, help="PNG, SVG or PDF to write")
+    options = parser.parse_args()
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    for color, run in enumerate(options.runs):
+        name = Path(run).name
+        for style, (player, curve) in zip(("-", "--", ":"), train_curves(run).items()):
+            draw(left, curve, color=f"C{color}", linestyle=style, label=f"{name}: {player}")
+        held_out = held_out_curves(run)
+        for what, width in (("raw", 0.8), ("average", 2.2)):
+            if what in held_out:
+                draw(right, held_out[what], color=f"C{color}", linewidth=width, label=f"{name}: {what}")
+        labels = [key for key in held_out if isinstance(key, tuple)] if len(options.runs) == 1 else []
+        for index, key in enumerate(labels):
+            draw(right, held_out[key], color=f"C{index + 1}", linestyle=":", label=key[1] or "no label")
+    left.set_yscale("log")  # players' losses differ by orders of magnitude
+    for axes, title in ((left, "training loss"), (right, "held-out loss")):
+        axes.set(title=title, xlabel="position (samples trained on)")
+        axes.grid(alpha=0.3)
+        if axes.lines:
+            axes.legend(fontsize="small")
+    try:
+        figure.savefig(options.out, dpi=110)
+    except (OSError, ValueError) as error:
+        sys.exit(f"plot.py: {options.out} cannot be written: {error}")
+
+
+if __name__ == "__main__":
+    main()
