@@ -98,6 +98,7 @@ struct TrainConfig {
   int64_t keep_checkpoints = 3;    ///< newest ones that stay on disk
   int64_t keep_every = 0;          ///< checkpoints; each so-manieth stays for good; 0: none
   int64_t sample_every = 1;        ///< epochs; a grid of samples
+  bool log_losses = false;         ///< keep the loss of every sample of every step
 };
 
 /// What atelier-generate is asked for.

@@ -146,6 +146,8 @@ void each_train_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"train.keep_every", "checkpoints", "from one that stays for good to the next; 0: none does"},
         train.keep_every, Integer{0, 1'000'000});
   visit(Setting{"train.sample_every", "epochs", "between sample grids"}, train.sample_every, Integer{1, 1'000'000});
+  visit(Setting{"train.log_losses", "", "write the loss of every sample of every step to losses.jsonl"},
+        train.log_losses, Boolean{});
 }
 
 template <class AnyConfig, class Visit>

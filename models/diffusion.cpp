@@ -32,6 +32,11 @@ torch::Tensor draw_noise_levels(uint64_t seed, const std::vector<uint64_t>& posi
   return noise_level(keyed_normal(seed, positions, Purpose::kNoiseLevel, {}, device));
 }
 
+torch::Tensor draw_label_dropout(uint64_t seed, const std::vector<uint64_t>& positions, double share,
+                                 torch::Device device) {
+  return keyed_uniform(seed, positions, Purpose::kLabelDropout, device) < share;
+}
+
 torch::Tensor denoise(const Network& network, const torch::Tensor& noisy, const torch::Tensor& sigma) {
   const Preconditioning c = precondition(sigma);
   const torch::Tensor answer = network(as_pixels(c.in) * noisy, c.noise).to(noisy.scalar_type());

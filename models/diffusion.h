@@ -33,6 +33,10 @@ torch::Tensor noise_level(const torch::Tensor& z);
 /// The noise level of each sample of a batch, drawn from (seed, position).
 torch::Tensor draw_noise_levels(uint64_t seed, const std::vector<uint64_t>& positions, torch::Device device);
 
+/// Which samples of a batch are trained without their label, bool [N], drawn from (seed, position).
+torch::Tensor draw_label_dropout(uint64_t seed, const std::vector<uint64_t>& positions, double share,
+                                 torch::Device device);
+
 /// z at the middles of four equally likely ranges: quantiles 1/8, 3/8, 5/8, 7/8. What a loss is measured at where it
 /// shall not depend on luck.
 inline constexpr std::array<double, 4> kNoiseQuantiles{-1.1503493803760079, -0.31863936396437514, 0.31863936396437514,

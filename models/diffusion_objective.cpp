@@ -33,7 +33,7 @@ class DiffusionObjective final : public Objective {
   torch::Tensor loss(size_t /*player*/, const Examples& examples, uint64_t seed) override {
     const torch::Tensor sigma = draw_noise_levels(seed, examples.positions, examples.images.device());
     const torch::Tensor dropped =
-        keyed_uniform(seed, examples.positions, Purpose::kLabelDropout, examples.labels.device()) < spec_.label_dropout;
+        draw_label_dropout(seed, examples.positions, spec_.label_dropout, examples.labels.device());
     const Given given{.labels = examples.labels.masked_fill(dropped, -1), .conditions = conditions_of(examples)};
     return loss_at(sigma, examples, seed, given, {spec_.dropout, seed, &examples.positions});
   }

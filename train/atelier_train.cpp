@@ -24,11 +24,15 @@ const Program kProgram{
             {"trace", "FILE", "write what each step took and gave, exactly, as a JSON line"},
             {"steps", "N", "verify-resume: steps to compare (8)"},
             {"legs", "L", "verify-resume: processes that the resumed run takes (2)"},
-            {"json", "", "inspect: what was found, as JSON"},
+            {"step", "N[:M]", "data: the step, or the steps from N to M, to list the samples of"},
+            {"worst", "K", "data: list and show the K samples with the highest losses"},
+            {"json", "", "inspect: what was found, as JSON; data: a line each"},
             {"weights", "average|raw", "export: the running average (average) or the last weights"},
             {"length", "X", "average: standard deviation over the length of the run, such as 0.08 or 0.06,0.08,0.12"},
             {"at", "POSITION", "average: where a snapshot was kept (the last one)"},
-            {"out", "FILE", "export, average: the weights file, which must not be there (average: in RUN/averages)"},
+            {"out", "FILE",
+             "export, average: the weights file, which must not be there (average: in RUN/averages); data --worst: the "
+             "contact sheet (RUN/worst.png)"},
         },
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
@@ -39,6 +43,8 @@ const Program kProgram{
         "  atelier-train inspect runs/chairs\n"
         "  atelier-train export runs/chairs --out chairs.safetensors\n"
         "  atelier-train average runs/chairs --length 0.08\n"
+        "  atelier-train data runs/chairs --step 100:110\n"
+        "  atelier-train data runs/chairs --worst 20\n"
         "\n"
         "train, which may be left out, starts the run of train.run_dir or goes on with it, with settings that\n"
         "make other numbers only by --accept-changes;\n"
@@ -46,7 +52,9 @@ const Program kProgram{
         "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
         "inspect says what a run folder, one position's folder or a weights file holds, and whether it is whole;\n"
         "export writes the weights of a run's newest good checkpoint, or of a position's folder, as one file;\n"
-        "average makes a running average of a run's weights of another length, after training.\n"};
+        "average makes a running average of a run's weights of another length, after training;\n"
+        "data lists the samples that a step was given, with what was drawn for each, or shows those with the\n"
+        "highest losses, where train.log_losses has kept them.\n"};
 
 struct Command {
   const char* name;
@@ -59,7 +67,8 @@ const std::vector<Command> kCommands = {
     {"verify-resume", run_verify_resume, {"steps", "legs"}},
     {"inspect", run_inspect, {"json"}, "a run folder, one position's folder or a weights file"},
     {"export", run_export, {"out", "weights"}, "a run folder or one position's folder"},
-    {"average", run_average, {"length", "at", "out"}, "a run folder"}};
+    {"average", run_average, {"length", "at", "out"}, "a run folder"},
+    {"data", run_data, {"step", "worst", "json", "out"}, "a run folder"}};
 
 int run(const Invocation& invocation) {
   const auto& given = invocation.positional;

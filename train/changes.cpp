@@ -27,7 +27,7 @@ constexpr auto kHarmless = std::to_array<std::string_view>(
      // when a run gives up
      "data.max_failure_rate", "data.outage_limit", "data.stall_limit",
      // how often it is shown and saved
-     "train.checkpoint_every", "train.keep_checkpoints", "train.keep_every", "train.sample_every",
+     "train.checkpoint_every", "train.keep_checkpoints", "train.keep_every", "train.sample_every", "train.log_losses",
      // in the identity under names of their own
      "seed", "data.seed"});
 
@@ -42,8 +42,6 @@ bool is_in(const auto& names, std::string_view setting) { return std::ranges::fi
 
 bool is_dangerous(std::string_view setting) { return !is_in(kHarmless, setting) && !is_in(kChosen, setting); }
 
-bool is_harmless(std::string_view setting) { return is_in(kHarmless, setting) && !is_in(kOfOneStart, setting); }
-
 std::vector<Change> changes_of(bool (*kind)(std::string_view), const json& before, const json& now) {
   std::vector<Change> changes;
   json all = before;
@@ -57,6 +55,8 @@ std::vector<Change> changes_of(bool (*kind)(std::string_view), const json& befor
 }
 
 }  // namespace
+
+bool is_harmless(std::string_view setting) { return is_in(kHarmless, setting) && !is_in(kOfOneStart, setting); }
 
 std::vector<Change> dangerous_changes(const json& before, const json& now) {
   return changes_of(is_dangerous, before, now);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What may change while a run is stopped. There are three kinds of settings:
@@ -27,6 +28,9 @@ std::vector<Change> dangerous_changes(const nlohmann::json& before, const nlohma
 
 /// The harmless ones; where the run lies and how it is to start are not among them.
 std::vector<Change> harmless_changes(const nlohmann::json& before, const nlohmann::json& now);
+
+/// Whether a setting is harmless, and a property of the run.
+bool is_harmless(std::string_view setting);
 
 /// Those of `changes` from `position` on.
 std::vector<Change> changes_at(const std::vector<Change>& changes, uint64_t position);

@@ -1,5 +1,6 @@
 #include "train/clock.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -12,6 +13,13 @@ Clock::Clock(uint64_t batch, uint64_t total) : total_(total), segments_{{0, 0, b
 uint64_t Clock::step() const {
   const Segment& now = segments_.back();
   return now.step + (position_ - now.position) / now.batch;
+}
+
+Segment Clock::of_step(uint64_t step) const {
+  if (step < 1 || step > this->step()) throw std::out_of_range("The run has not made this step.");
+  const auto later = [&](const Segment& segment) { return segment.step < step; };
+  const Segment& segment = *std::ranges::find_if(segments_.rbegin(), segments_.rend(), later);
+  return {segment.position + (step - 1 - segment.step) * segment.batch, step - 1, segment.batch};
 }
 
 void Clock::change_batch(uint64_t batch) {

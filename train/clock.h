@@ -28,6 +28,9 @@ class Clock {
   bool finished() const { return position_ >= total_; }
   const std::vector<Segment>& segments() const { return segments_; }
 
+  /// Step `step` as a stretch of its own: where it began, the steps done before it, and its batch. 1 <= step <= step().
+  Segment of_step(uint64_t step) const;
+
   /// One step is done.
   void advance() { position_ += batch(); }
 

@@ -17,6 +17,9 @@ int run_export(const Invocation& invocation);
 /// Whether a run of these settings that is stopped and resumed is the same run, bit for bit.
 int run_verify_resume(const Invocation& invocation);
 
+/// Which data a step of a run was given, or which entries have the highest losses.
+int run_data(const Invocation& invocation);
+
 /// Makes an average of another length from those that a run has kept.
 int run_average(const Invocation& invocation);
 

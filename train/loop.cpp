@@ -42,6 +42,7 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
       trace_(trace),
       players_(player_names(*session.objective)),
       faults_(config.train.run_dir, *session.trainer, *session.manifest),
+      losses_(config.train.run_dir, trainer_.clock().position(), config.train.log_losses),
       stream_report_(kReportSeconds),
       writer_(config.train.run_dir, keep_of(config.train, trainer_.clock()), trainer_.snapshot("")) {}
 
@@ -89,6 +90,7 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   trainer_.refuse_divergence();
   if (trace_) trace_->step(clock(), batch, players_, result);
   tell(writer_.poll());
+  tolerate([&] { losses_.step(clock(), players_, result); });
   tolerate([&] {
     report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
     if (status_.due()) report_.status(clock(), "running");

@@ -13,6 +13,7 @@
 #include "data/stream.h"
 #include "train/checkpoint_writer.h"
 #include "train/fault_record.h"
+#include "train/loss_log.h"
 #include "train/report.h"
 #include "train/session.h"
 #include "train/trace.h"
@@ -67,6 +68,7 @@ class TrainingLoop {
   Trace* const trace_;
   const std::vector<std::string> players_;  // their names
   FaultRecord faults_;
+  const LossLog losses_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Every status_{10}, stream_report_;
   CheckpointWriter writer_;

@@ -20,11 +20,18 @@ torch::Tensor total_norm(const std::vector<torch::Tensor>& gradients) {
 
 std::vector<Update> read_updates(const std::vector<PendingUpdate>& pending) {
   std::vector<torch::Tensor> numbers;
-  for (const auto& [loss, norm, skipped, fault] : pending) numbers.insert(numbers.end(), {loss, norm, skipped, fault});
+  for (const auto& [loss, norm, skipped, fault, sample_losses] : pending) {
+    numbers.insert(numbers.end(), {loss, norm, skipped, fault});
+    if (sample_losses.defined()) numbers.push_back(sample_losses);
+  }
   const torch::Tensor there = torch::cat(numbers).cpu();
+  const float* at = there.data_ptr<float>();
   std::vector<Update> updates;
-  for (const float* at = there.data_ptr<float>(); updates.size() < pending.size(); at += 4)
-    updates.push_back({at[0], at[1], at[2] != 0, at[3] != 0});
+  for (const PendingUpdate& each : pending) {
+    const float *samples = at + 4, *end = samples + (each.sample_losses.defined() ? each.sample_losses.numel() : 0);
+    updates.push_back({at[0], at[1], at[2] != 0, at[3] != 0, {samples, end}});
+    at = end;
+  }
   return updates;
 }
 

@@ -12,15 +12,17 @@ namespace atelier {
 
 /// What one update did.
 struct Update {
-  double loss = 0;       ///< sum of the losses it followed from
-  double norm = 0;       ///< length of the whole gradient before clipping
-  bool skipped = false;  ///< left out, because something was not finite: weights and state are as before
-  bool fault = false;    ///< and no smaller scale of the loss will cure it, or a fault before it barred it
+  double loss = 0;                   ///< sum of the losses it followed from
+  double norm = 0;                   ///< length of the whole gradient before clipping
+  bool skipped = false;              ///< left out, because something was not finite: weights and state are as before
+  bool fault = false;                ///< and no smaller scale of the loss will cure it, or a fault before it barred it
+  std::vector<float> sample_losses;  ///< as PendingUpdate has them
 };
 
 /// The same while it may still be under way on its device: float32 [1] each.
 struct PendingUpdate {
   torch::Tensor loss, norm, skipped, fault;
+  torch::Tensor sample_losses = {};  ///< float32 [N], to be read with the rest; undefined: none
 };
 
 /// Waits for the device, once for all of `pending`.

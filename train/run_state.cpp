@@ -35,17 +35,24 @@ json past_of(json identity, uint64_t position) {
   return identity;
 }
 
-void refuse_another_identity(const json& before, const json& now, const std::string& run_dir) {
+/// A clause each.
+std::vector<std::string> differences_of(const json& before, const json& now) {
   std::vector<std::string> differences;
   for (const auto& [name, value] : now.items()) {
+    const json was = before.value(name, json());
+    if (was != value) differences.push_back(fmt::format("{} was {} and is {} now", name, shown(was), shown(value)));
+  }
+  return differences;
+}
+
+void refuse_another_identity(const json& before, const json& now, const std::string& run_dir) {
+  for (const auto& [name, value] : now.items())
     if (!before.contains(name) && name != kWeights)
       throw std::invalid_argument(fmt::format(
           "The run in {} was saved by an older version of Atelier, which did not keep {}; go on with that version, or "
           "start a new run with another train.run_dir.",
           run_dir, name));
-    const json was = before.value(name, json());
-    if (was != value) differences.push_back(fmt::format("{} was {} and is {} now", name, shown(was), shown(value)));
-  }
+  const std::vector<std::string> differences = differences_of(before, now);
   if (differences.empty()) return;
   const bool is_list_alone = differences.size() == 1 && before.value(kList, json()) != now.value(kList, json());
   throw std::invalid_argument(fmt::format(
@@ -178,6 +185,19 @@ RunState continue_run(const RunState& saved, const Config& config, const Manifes
     warnings.push_back(fmt::format("Settings that make no other numbers have changed: {}.", describe(harmless)));
   if (!changes.empty()) warnings.push_back(take_changes(state, std::move(changes), config.train));
   return state;
+}
+
+std::vector<std::string> identity_differences(const RunState& saved, const Config& config, const Manifest& manifest) {
+  const uint64_t position = saved.clock.position();
+  return differences_of(past_of(saved.identity, position), past_of(identity_of(config, manifest), position));
+}
+
+StreamPlan as_resolved(const Config& config, StreamPlan plan, const RunState& state,
+                       const std::function<void(double)>& progress) {
+  if (plan.has_shapes()) plan = with_block(config, std::move(plan), state.clock.segments().front().batch, progress);
+  plan.order.window = state.choices.window;
+  plan.origin = state.lists.back().position;
+  return plan;
 }
 
 void to_json(json& json, const ListSpan& span) { json = {{"position", span.position}, {"sha256", span.sha256}}; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "configs/config.h"
 #include "data/manifest.h"
+#include "data/plan.h"
 #include "models/spec.h"
 #include "train/changes.h"
 #include "train/choices.h"
@@ -57,6 +59,14 @@ RunState begin_run(const Config& config, const Manifest& manifest, uint64_t wind
 /// another list starts a span.
 RunState continue_run(const RunState& saved, const Config& config, const Manifest& manifest, bool accept_changes,
                       std::vector<std::string>& warnings);
+
+/// In what `config` and `manifest` make another run than `saved` has been up to here, a clause each; empty: nothing.
+std::vector<std::string> identity_differences(const RunState& saved, const Config& config, const Manifest& manifest);
+
+/// `plan`, which plan_stream made of the run's settings, with what the run resolved once: block, window and origin.
+///   progress  as with_block takes it
+StreamPlan as_resolved(const Config& config, StreamPlan plan, const RunState& state,
+                       const std::function<void(double share)>& progress = {});
 
 void to_json(nlohmann::json& json, const ListSpan& span);
 void from_json(const nlohmann::json& json, ListSpan& span);

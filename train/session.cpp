@@ -90,10 +90,8 @@ void announce(Console& console, const Config& config, const RunState& state, con
 void place(StreamPlan& plan, const RunState& state) {
   const Clock& clock = state.clock;
   const uint64_t left = clock.total() - std::min(clock.total(), clock.position());
-  plan.order.window = state.choices.window;
   plan.start.position = clock.position();
   plan.end = clock.position() + (left + clock.batch() - 1) / clock.batch() * clock.batch();
-  plan.origin = state.lists.back().position;
   check_share(plan);
 }
 
@@ -139,8 +137,7 @@ Session open_session(const Config& config, bool accept_changes, Console& console
       newest ? run_state_from_json(newest->state) : begin_run(config, *session.manifest, session.plan.order.window);
   RunState state = newest ? continue_run(saved, config, *session.manifest, accept_changes, warnings) : saved;
   for (const std::string& warning : warnings) console.warn(warning);
-  if (session.plan.has_shapes())
-    session.plan = with_block(config, std::move(session.plan), state.clock.segments().front().batch, reading_shapes);
+  session.plan = as_resolved(config, std::move(session.plan), state, reading_shapes);
 
   session.objective = make_objective(describe_model(config, session.manifest->labels()), config.seed);
   if (!newest && !config.train.init_from.empty()) state.init_from = begin_with(session, config, console);

@@ -10,6 +10,25 @@
 #include "train/schedule.h"
 
 namespace atelier {
+namespace {
+
+void read(StepResult& result, std::vector<Update> updates) {
+  for (Update& update : updates) {
+    const size_t player = result.losses.size();
+    result.losses.push_back(update.loss);
+    result.norms.push_back(update.norm);
+    result.sample_losses.push_back(std::move(update.sample_losses));
+    result.skipped += update.fault;
+    result.overflows += update.skipped && !update.fault;
+    if (update.fault && !result.fault) result.fault = {player, !std::isfinite(update.loss), {}};
+  }
+  if (!result.fault) return;
+  const std::vector<float>& losses = result.sample_losses[result.fault->player];
+  for (size_t sample = 0; sample < losses.size(); ++sample)
+    if (!std::isfinite(losses[sample])) result.fault->samples.push_back(sample);
+}
+
+}  // namespace
 
 Trainer::Trainer(Objective& objective, const Config& config, RunState state)
     : objective_(objective), config_(config), state_(std::move(state)), players_(objective.players()) {
@@ -41,7 +60,6 @@ StepResult Trainer::step(const Examples& examples) {
   StepResult result;
   result.rate = learning_rate(config_.train, middle, clock.total());
   std::vector<PendingUpdate> updates;  // of each player
-  std::vector<torch::Tensor> of_samples;
   for (size_t player = 0; player < players_.size(); ++player) {
     Optimizer& optimizer = optimizers_[player];
     optimizer.zero_gradients();
@@ -50,32 +68,16 @@ StepResult Trainer::step(const Examples& examples) {
     // A fault bars the players after it as well, so that their weights stay those that it came from.
     const PendingUpdate* const before = updates.empty() ? nullptr : &updates.back();
     updates.push_back(optimizer.step(result.rate, config_.train.clip, before));
-    of_samples.push_back(own.detach());
+    updates.back().sample_losses = own.detach();
   }
   clock.advance();
   objective_.observe(examples, config_.seed);
   const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
   for (auto* averages : {&averages_, &long_averages_})
     for (Average& average : *averages) average.update(clock.position(), kept);
-  read(result, updates, of_samples);  // last: all work is in the device's queue by now
+  read(result, read_updates(updates));  // last: all work is in the device's queue by now
   count(result);
   return result;
-}
-
-void Trainer::read(StepResult& result, const std::vector<PendingUpdate>& updates,
-                   const std::vector<torch::Tensor>& losses) {
-  for (const Update& update : read_updates(updates)) {
-    const size_t player = result.losses.size();
-    result.losses.push_back(update.loss);
-    result.norms.push_back(update.norm);
-    result.skipped += update.fault;
-    result.overflows += update.skipped && !update.fault;
-    if (update.fault && !result.fault) result.fault = {player, !std::isfinite(update.loss), {}};
-  }
-  if (!result.fault) return;
-  const torch::Tensor finite = losses[result.fault->player].isfinite().cpu();
-  for (int64_t sample = 0; sample < finite.size(0); ++sample)
-    if (!finite[sample].item<bool>()) result.fault->samples.push_back(static_cast<size_t>(sample));
 }
 
 /// A step that merely overflowed neither adds to a row of faults nor ends it.

@@ -30,11 +30,12 @@ struct Replay {
 
 /// What one step did.
 struct StepResult {
-  std::vector<double> losses;  ///< mean over the batch, for each player
-  std::vector<double> norms;   ///< of each player's gradient, before clipping
-  double rate = 0;             ///< learning rate
-  uint64_t skipped = 0;        ///< updates left out for a fault: that player's, and those of the players after it
-  uint64_t overflows = 0;      ///< updates left out because the scale of the loss was too large for float16
+  std::vector<double> losses;                     ///< mean over the batch, for each player
+  std::vector<std::vector<float>> sample_losses;  ///< for each player, that of each sample
+  std::vector<double> norms;                      ///< of each player's gradient, before clipping
+  double rate = 0;                                ///< learning rate
+  uint64_t skipped = 0;    ///< updates left out for a fault: that player's, and those of the players after it
+  uint64_t overflows = 0;  ///< updates left out because the scale of the loss was too large for float16
   std::optional<StepFault> fault;
 };
 
@@ -76,7 +77,6 @@ class Trainer {
 
   torch::Tensor losses(size_t player, const Examples& examples);
   torch::Tensor mean_loss(const torch::Tensor& losses) const;
-  void read(StepResult& result, const std::vector<PendingUpdate>& updates, const std::vector<torch::Tensor>& losses);
   void count(const StepResult& result);
 
   Objective& objective_;

@@ -33,6 +33,19 @@ TEST(Clock, NamesEveryStepAcrossBatchSizes) {
   EXPECT_EQ(clock.segments(), (std::vector<Segment>{{0, 0, 32}, {96, 3, 4}}));
 }
 
+TEST(Clock, TellsWhereAStepBegan) {
+  Clock clock(8, 1000);
+  advance(clock, 3);
+  clock.change_batch(4);
+  advance(clock, 2);
+  clock.change_batch(50);
+  advance(clock, 1);
+  std::vector<Segment> steps;
+  for (uint64_t step = 1; step <= clock.step(); ++step) steps.push_back(clock.of_step(step));
+  EXPECT_EQ(steps, (std::vector<Segment>{{0, 0, 8}, {8, 1, 8}, {16, 2, 8}, {24, 3, 4}, {28, 4, 4}, {32, 5, 50}}));
+  for (const uint64_t none : {0, 7}) EXPECT_THROW(clock.of_step(none), std::out_of_range);
+}
+
 TEST(Clock, SurvivesJson) {
   Clock clock(32, 1000);
   advance(clock, 2);

@@ -164,6 +164,7 @@ TEST_F(Resuming, TakesHarmlessChangesAndNamesThem) {
   config_.train.checkpoint_every = 7;
   config_.train.keep_checkpoints = 1;
   config_.train.sample_every = 9;
+  config_.train.log_losses = true;
   config_.data.memory *= 2;
   config_.data.cache = "cache";
   config_.data.get_timeout = 3;
@@ -172,8 +173,9 @@ TEST_F(Resuming, TakesHarmlessChangesAndNamesThem) {
   EXPECT_TRUE(continue_run(saved_, config_, manifest_, false, warnings).changes.empty());
   ASSERT_EQ(warnings.size(), 1U);
   EXPECT_THAT(warnings[0], HasSubstr("make no other numbers"));
-  for (const char* setting : {"train.checkpoint_every", "train.keep_checkpoints", "train.sample_every", "data.memory",
-                              "data.cache", "data.get_timeout", "data.max_failure_rate"})
+  for (const char* setting :
+       {"train.checkpoint_every", "train.keep_checkpoints", "train.sample_every", "train.log_losses", "data.memory",
+        "data.cache", "data.get_timeout", "data.max_failure_rate"})
     EXPECT_THAT(warnings[0], HasSubstr(setting));
   EXPECT_THAT(warnings[0], testing::Not(HasSubstr("run_dir")));
 }

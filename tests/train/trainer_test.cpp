@@ -57,6 +57,20 @@ TEST(Trainer, LearnsWithBothPlayers) {
   EXPECT_TRUE(run.trainer.clock().finished());
 }
 
+TEST(Trainer, HandsOutTheLossOfEachSample) {
+  SmallRun run;
+  TwoLines same;  // whose weights are those of the first step
+  const Examples examples = examples_at(0, run.config.train.batch_size);
+  const StepResult result = run.trainer.step(examples);
+  ASSERT_EQ(result.sample_losses.size(), 2U);
+  for (size_t player = 0; player < 2; ++player) {
+    const torch::Tensor wanted = same.loss(player, examples, 0).detach().contiguous();
+    EXPECT_EQ(result.sample_losses[player],
+              std::vector<float>(wanted.data_ptr<float>(), wanted.data_ptr<float>() + wanted.numel()));
+    EXPECT_FLOAT_EQ(static_cast<float>(result.losses[player]), wanted.mean().item<float>());
+  }
+}
+
 TEST(Trainer, EndsInTheSameBytesHoweverOftenItIsInterrupted) {
   const TemporaryFolder straight, interrupted;
   SmallRun whole;
