@@ -194,6 +194,18 @@ std::optional<FileLock> FileLock::try_acquire(const fs::path& path) {
   return std::nullopt;
 }
 
+bool FileLock::is_held(const fs::path& path) {
+  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    fail("cannot open " + path.string());
+  }
+  const FileLock looking(descriptor);  // shared, and for this moment alone
+  if (flock(descriptor, LOCK_SH | LOCK_NB) == 0) return false;
+  if (errno != EWOULDBLOCK) fail("cannot lock " + path.string());
+  return true;
+}
+
 FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 FileLock& FileLock::operator=(FileLock&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);

@@ -66,6 +66,8 @@ class FileLock {
  public:
   /// Nothing when another process (or another FileLock of this one) holds it.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
+  /// Whether anybody holds it now. Makes no file: what is not there is not held.
+  static bool is_held(const std::filesystem::path& path);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&& other) noexcept;
   ~FileLock();

@@ -67,6 +67,10 @@ MakeSource open_mix(const std::vector<std::string>& lists, const Manifest& manif
   return [=](const Source::Handler& handler) { return std::make_unique<MixedSource>(parts, web, handler); };
 }
 
+StoreIdentity identity_of_cache(const Manifest& manifest) {
+  return {.list_sha256 = manifest.sha256(), .rows = manifest.size(), .list = {}};
+}
+
 }  // namespace
 
 MakeSource web_source(const DataConfig& data) {
@@ -120,12 +124,24 @@ MakeSource with_stores(const DataConfig& data, const std::shared_ptr<const Manif
   return is_mix(data.list) ? open_mix(read_mix(data.list).lists, *manifest, web, data) : web;
 }
 
+MakeSource reading_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest) {
+  MakeSource bytes = web_source(data);
+  if (!data.cache.empty() && !Store::is_store(data.list)) {
+    if (auto cache = Store::look_into(data.cache, identity_of_cache(*manifest)))
+      bytes = [=, store = std::make_shared<Store>(std::move(*cache))](Source::Handler handler) {
+        const StoredSource::Options options{.max_bytes = data.max_image_size, .adds = false, .failed = {}};
+        return std::make_unique<StoredSource>(store, manifest, options, bytes, std::move(handler));
+      };
+  }
+  return with_stores(data, manifest, bytes);
+}
+
 MakeSource open_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest,
                        std::function<void(const std::string& sentence)> failed) {
   MakeSource bytes = web_source(data);
   if (!data.cache.empty() && !Store::is_store(data.list)) {
-    const StoreIdentity identity{.list_sha256 = manifest->sha256(), .rows = manifest->size(), .list = {}};
-    bytes = kept_in(std::make_shared<Store>(data.cache, identity), manifest, data, bytes, std::move(failed));
+    bytes = kept_in(std::make_shared<Store>(data.cache, identity_of_cache(*manifest)), manifest, data, bytes,
+                    std::move(failed));
   }
   return with_stores(data, manifest, bytes);
 }

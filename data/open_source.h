@@ -40,4 +40,7 @@ MakeSource with_stores(const DataConfig& data, const std::shared_ptr<const Manif
 MakeSource open_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest,
                        std::function<void(const std::string& sentence)> failed = {});
 
+/// The same, but `data.cache` is left as it is: what it holds is read, and nothing is added.
+MakeSource reading_source(const DataConfig& data, const std::shared_ptr<const Manifest>& manifest);
+
 }  // namespace atelier

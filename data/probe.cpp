@@ -101,15 +101,30 @@ void ProbeReport::add(const std::string& host, const Answer& answer) {
   squares += Squares{size} * size;
 }
 
-Interval interval_of(uint64_t count, const ProbeReport& report) {
-  if (report.asked == 0) return {0, 1};
-  const auto n = static_cast<double>(report.asked);
+ShareInterval interval_of(uint64_t count, uint64_t asked, uint64_t rows) {
+  if (asked == 0) return {0, 1};
+  const auto n = static_cast<double>(asked);
   const double share = static_cast<double>(count) / n;
-  if (report.asked == report.rows) return {share, share};
+  if (asked >= rows) return {share, share};
   constexpr double z = 1.959964;
   const double centre = (share + z * z / (2 * n)) / (1 + z * z / n);
   const double half = z / (1 + z * z / n) * std::sqrt(share * (1 - share) / n + z * z / (4 * n * n));
   return {std::max(0.0, centre - half), std::min(1.0, centre + half)};
+}
+
+ShareInterval interval_of(uint64_t count, const ProbeReport& report) {
+  return interval_of(count, report.asked, report.rows);
+}
+
+Volume volume_of(const ProbeReport& report) {
+  const uint64_t told = report.alive - report.without_length;
+  if (told == 0) return {};
+  const auto n = static_cast<double>(report.asked), rows = static_cast<double>(report.rows);
+  const double silent = static_cast<double>(report.alive) / static_cast<double>(told);  // as large as the others
+  const double mean = static_cast<double>(report.bytes) / n;
+  const double spread = std::sqrt(std::max(0.0, static_cast<double>(report.squares) / n - mean * mean));
+  const double half = report.asked == report.rows ? 0 : 1.959964 * spread / std::sqrt(n);
+  return {rows * silent * mean, rows * silent * std::max(0.0, mean - half), rows * silent * (mean + half)};
 }
 
 MakeSource probing_source(const DataConfig& data) {

@@ -73,12 +73,19 @@ struct ProbeReport {
   void add(const std::string& host, const Answer& answer);
 };
 
-/// A share of a sample as one of all rows: Wilson's score interval at 95 % (Wilson 1927). The share itself where all
-/// rows were asked for.
-struct Interval {
+/// A share of a sample of `asked` as one of all rows: Wilson's score interval at 95 % (Wilson 1927). The share itself
+/// where all rows were asked for.
+struct ShareInterval {
   double low = 0, high = 0;
 };
-Interval interval_of(uint64_t count, const ProbeReport& report);
+ShareInterval interval_of(uint64_t count, uint64_t asked, uint64_t rows);
+ShareInterval interval_of(uint64_t count, const ProbeReport& report);
+
+/// Bytes of all rows, from those that told their length: the mean and its normal interval at 95 %. 0: none told it.
+struct Volume {
+  double bytes = 0, low = 0, high = 0;
+};
+Volume volume_of(const ProbeReport& report);
 
 /// A source that looks and fetches nothing: HEAD, and where that is refused or tells no length the first KiB by GET.
 MakeSource probing_source(const DataConfig& data);

@@ -8,6 +8,7 @@
 
 #include "configs/printable.h"
 #include "data/probe.h"
+#include "data/progress.h"
 
 // A probe's report in words.
 
@@ -52,32 +53,10 @@ std::vector<std::pair<std::string, uint64_t>> other_types(const ProbeReport& rep
   return types;
 }
 
-/// Bytes of all rows, from those that told their length: the mean and its normal interval at 95 %.
-struct Volume {
-  double bytes, low, high;
-};
-Volume volume_of(const ProbeReport& report) {
-  const uint64_t told = report.alive - report.without_length;
-  if (told == 0) return {0, 0, 0};
-  const auto n = static_cast<double>(report.asked), rows = static_cast<double>(report.rows);
-  const double silent = static_cast<double>(report.alive) / static_cast<double>(told);  // as large as the others
-  const double mean = static_cast<double>(report.bytes) / n;
-  const double spread = std::sqrt(std::max(0.0, static_cast<double>(report.squares) / n - mean * mean));
-  const double half = report.asked == report.rows ? 0 : 1.959964 * spread / std::sqrt(n);
-  return {rows * silent * mean, rows * silent * std::max(0.0, mean - half), rows * silent * (mean + half)};
-}
-
-std::string size_text(double bytes) {
-  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-  size_t unit = 0;
-  for (; bytes >= 999.5 && unit + 1 < std::size(kUnits); bytes /= 1000) ++unit;
-  return fmt::format("{:.3g} {}", bytes, kUnits[unit]);
-}
-
 std::string share_text(uint64_t count, const ProbeReport& report) {
   const double share = report.asked > 0 ? 100 * static_cast<double>(count) / static_cast<double>(report.asked) : 0;
   if (report.asked == report.rows) return fmt::format("{:5.1f} %", share);
-  const Interval interval = interval_of(count, report);
+  const ShareInterval interval = interval_of(count, report);
   return fmt::format("{:5.1f} % ({:.1f} to {:.1f} % of all rows)", share, 100 * interval.low, 100 * interval.high);
 }
 
@@ -170,7 +149,7 @@ std::string probe_text(const ProbeReport& report) {
 }
 
 std::string probe_json(const ProbeReport& report) {
-  const Interval alive = interval_of(report.alive, report);
+  const ShareInterval alive = interval_of(report.alive, report);
   const Volume volume = volume_of(report);
   nlohmann::ordered_json types = nlohmann::ordered_json::object();
   for (const auto& [type, count] : other_types(report)) types[type] = count;

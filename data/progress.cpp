@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "configs/console.h"
@@ -58,6 +59,13 @@ std::string stage_line(const char* name, const StageReport& stage, double second
 }
 
 }  // namespace
+
+std::string size_text(double bytes) {
+  static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+  size_t unit = 0;
+  for (; bytes >= 999.5 && unit + 1 < std::size(kUnits); bytes /= 1000) ++unit;
+  return fmt::format("{:.3g} {}", bytes, kUnits[unit]);
+}
 
 std::string duration_text(double seconds) {
   if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);

@@ -16,6 +16,9 @@ std::string progress_line(const StreamReport& report, double seconds, uint64_t t
 /// "250 us", "31.2 ms", "1.25 s".
 std::string duration_text(double seconds);
 
+/// "512 B", "61.4 MB", "1.2 TB": thousands, three digits.
+std::string size_text(double bytes);
+
 /// Failed attempts by kind: "http-status 3, timeout 1", or "none".
 std::string failures_text(const StreamReport& report);
 

@@ -100,6 +100,23 @@ bool holds_other_things(const fs::path& folder) {
   });
 }
 
+void refuse_foreign(const fs::path& folder) {
+  const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
+  if (is_foreign && !has_index(folder))
+    throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
+}
+
+void refuse_another(const fs::path& folder, const StoreIdentity& held, const StoreIdentity& wanted) {
+  if (held.list_sha256 != wanted.list_sha256 || held.rows != wanted.rows)
+    throw std::invalid_argument(fmt::format(
+        "{} holds the images of another list; name another folder, or remove it and fill it again", folder.string()));
+  if (held.packing != wanted.packing)
+    throw std::invalid_argument(fmt::format(
+        "{} holds images packed as \"{}\", not as \"{}\"; name another folder, or remove it and fill it again",
+        folder.string(), held.packing.empty() ? "they came" : held.packing,
+        wanted.packing.empty() ? "they came" : wanted.packing));
+}
+
 /// What killed processes left half-written; an hour is longer than any shard takes.
 void remove_leftovers(const fs::path& folder) {
   for (const auto& item : fs::directory_iterator(folder)) {
@@ -186,21 +203,12 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
   if (error)
     throw std::invalid_argument(
         fmt::format("cannot make the folder {} ({}); name another", folder.string(), error.message()));
-  const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
-  if (is_foreign && !has_index(folder))
-    throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));
+  refuse_foreign(folder);
   const FileLock lock = lock_of(folder);
   if (!has_index(folder)) publish_index(folder, {.identity = identity, .shards = {}});
   state_->index = read_index(folder);
   const StoreIdentity& held = state_->index.identity;
-  if (held.list_sha256 != identity.list_sha256 || held.rows != identity.rows)
-    throw std::invalid_argument(fmt::format(
-        "{} holds the images of another list; name another folder, or remove it and fill it again", folder.string()));
-  if (held.packing != identity.packing)
-    throw std::invalid_argument(fmt::format(
-        "{} holds images packed as \"{}\", not as \"{}\"; name another folder, or remove it and fill it again",
-        folder.string(), held.packing.empty() ? "they came" : held.packing,
-        identity.packing.empty() ? "they came" : identity.packing));
+  refuse_another(folder, held, identity);
   if (held.list.empty() && !identity.list.empty()) {
     state_->index.identity.list = identity.list;
     publish_index(folder, state_->index);
@@ -210,6 +218,15 @@ Store::Store(const fs::path& folder, const StoreIdentity& identity) : state_(std
   state_->places.emplace(folder / "places", O_RDWR | O_CREAT);
   state_->finish_last_shard();
   state_->opened_with = state_->index.shards.size();
+}
+
+std::optional<Store> Store::look_into(const fs::path& folder, const StoreIdentity& identity) {
+  if (!fs::exists(folder)) return std::nullopt;
+  refuse_foreign(folder);
+  if (!is_store(folder)) return std::nullopt;
+  Store store(folder);
+  refuse_another(folder, store.state_->index.identity, identity);
+  return store;
 }
 
 Store::~Store() = default;

@@ -58,6 +58,8 @@ class Store {
   explicit Store(const std::filesystem::path& folder);
   /// The store of a list, made where there is none yet; one of another list is refused.
   Store(const std::filesystem::path& folder, const StoreIdentity& identity);
+  /// The same, for reading alone: makes and changes nothing. Nothing: there is none yet.
+  static std::optional<Store> look_into(const std::filesystem::path& folder, const StoreIdentity& identity);
   ~Store();
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;

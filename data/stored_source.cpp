@@ -128,7 +128,7 @@ class StoredSource::Work {
     const auto [request, replaces] = std::move(asked_.extract(fetched.ticket).mapped());
     lock.unlock();
     const auto* body = std::get_if<std::vector<std::byte>>(&fetched.body);
-    if (!body || body->empty() || !writable_ || (!replaces && store_->has(request.item))) return;
+    if (!body || body->empty() || !options_.adds || !writable_ || (!replaces && store_->has(request.item))) return;
     if (drafted_.contains({request.item.row, request.item.condition})) return;  // asked for twice at once
     if (replaces) replacing_.insert(draft_.size());
     const int64_t label = manifest_->label_index(request.item.row);

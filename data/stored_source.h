@@ -24,6 +24,7 @@ class StoredSource : public Source {
   struct Options {
     uint64_t max_bytes = 10'485'760;  ///< of a body
     int readers = 4;                  ///< threads that read the store
+    bool adds = true;                 ///< false: what comes from the other source is not kept
     std::function<void(const std::string& sentence)> failed = {};
   };
 

@@ -19,6 +19,7 @@ const Program kProgram{
     .positional = {"command", "path"},
     .flags =
         {
+            {"plan", "", "train: say whether the run can work, how long it takes and what it needs; train nothing"},
             {"accept-changes", "", "go on with settings that make other numbers than the run would have had"},
             {"until", "STEP", "stop after this step of the run, saved, as Ctrl-C does"},
             {"trace", "FILE", "write what each step took and gave, exactly, as a JSON line"},
@@ -26,7 +27,7 @@ const Program kProgram{
             {"legs", "L", "verify-resume: processes that the resumed run takes (2)"},
             {"step", "N[:M]", "data: the step, or the steps from N to M, to list the samples of"},
             {"worst", "K", "data: list and show the K samples with the highest losses"},
-            {"json", "", "inspect: what was found, as JSON; data: a line each"},
+            {"json", "", "inspect, --plan: what was found, as JSON; data: a line each"},
             {"weights", "average|raw", "export: the running average (average) or the last weights"},
             {"length", "X", "average: standard deviation over the length of the run, such as 0.08 or 0.06,0.08,0.12"},
             {"at", "POSITION", "average: where a snapshot was kept (the last one)"},
@@ -36,6 +37,7 @@ const Program kProgram{
         },
     .examples =
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs\n"
+        "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs --plan\n"
         "  atelier-train --config sketch-64 --data.list furniture.jsonl --train.run_dir runs/chairs --resume must\n"
         "  atelier-train --config sketch-64 --data.list lamps.jsonl --train.run_dir runs/lamps --train.init_from "
         "runs/chairs\n"
@@ -47,7 +49,7 @@ const Program kProgram{
         "  atelier-train data runs/chairs --worst 20\n"
         "\n"
         "train, which may be left out, starts the run of train.run_dir or goes on with it, with settings that\n"
-        "make other numbers only by --accept-changes;\n"
+        "make other numbers only by --accept-changes; with --plan it only tries it out and writes nothing;\n"
         "verify-resume trains a few steps of these settings straight and again with stops between,\n"
         "each leg in a new process, and compares every entry, loss and tensor bit for bit;\n"
         "inspect says what a run folder, one position's folder or a weights file holds, and whether it is whole;\n"
@@ -63,7 +65,7 @@ struct Command {
   const char* path = nullptr;      ///< what is to follow its name; null: nothing
 };
 const std::vector<Command> kCommands = {
-    {"train", run_train, {"accept-changes", "until", "trace"}},
+    {"train", run_train, {"plan", "accept-changes", "until", "trace", "json"}},
     {"verify-resume", run_verify_resume, {"steps", "legs"}},
     {"inspect", run_inspect, {"json"}, "a run folder, one position's folder or a weights file"},
     {"export", run_export, {"out", "weights"}, "a run folder or one position's folder"},

@@ -51,7 +51,7 @@ bool average_snapshot_due(const Clock& clock, int64_t count) {
 uint64_t average_snapshots_left(const Clock& clock, int64_t count) {
   const auto intervals = static_cast<uint64_t>(count);
   const uint64_t position = std::min(clock.position(), clock.total());
-  return intervals - position * intervals / clock.total();
+  return std::min(intervals - position * intervals / clock.total(), clock.steps_left());
 }
 
 std::map<std::string, std::string> average_metadata(const ModelSpec& spec, uint64_t position, double length) {

@@ -12,6 +12,7 @@
 #include "models/weights_file.h"
 #include "train/average.h"
 #include "train/average_snapshots.h"
+#include "train/run_folder.h"
 
 namespace atelier {
 namespace {
@@ -68,12 +69,16 @@ std::vector<fs::path> outlived(const fs::path& run_dir, uint64_t saved, size_t n
 }
 
 /// What killed savings left behind.
-void remove_partial(const fs::path& run_dir) {
+std::vector<fs::path> list_partial(const fs::path& run_dir) {
   std::vector<fs::path> partial;
   if (fs::is_directory(run_dir / "positions"))
     for (const auto& entry : fs::directory_iterator(run_dir / "positions"))
       if (entry.path().extension() == ".partial") partial.push_back(entry.path());
-  for (const fs::path& folder : partial) fs::remove_all(folder);
+  return partial;
+}
+
+void remove_partial(const fs::path& run_dir) {
+  for (const fs::path& folder : list_partial(run_dir)) fs::remove_all(folder);
 }
 
 size_t newest_of(const Keep& keep) { return static_cast<size_t>(std::max<int64_t>(keep.newest, 1)); }
@@ -90,6 +95,16 @@ uint64_t bytes_in(const fs::path& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder, ignored))
     if (entry.is_regular_file(ignored)) bytes += entry.file_size(ignored);
   return bytes;
+}
+
+uint64_t bytes_in(const std::vector<fs::path>& folders) {
+  uint64_t bytes = 0;
+  for (const fs::path& folder : folders) bytes += bytes_in(folder);
+  return bytes;
+}
+
+uint64_t free_bytes(const fs::path& run_dir) {
+  return fs::space(nearest_there(run_dir)).available + bytes_in(list_partial(run_dir));
 }
 
 }  // namespace
@@ -120,19 +135,34 @@ void prune_checkpoints(const fs::path& run_dir, uint64_t saved, const Keep& keep
   remove_partial(run_dir);
 }
 
+Room room_to_begin(const fs::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes, uint64_t averages) {
+  const uint64_t leaving = bytes_in(outlived(run_dir, position, newest_of(keep) - 1, keep));
+  return {.needed = std::max(bytes, 2 * bytes - std::min(leaving, 2 * bytes)) + averages, .free = free_bytes(run_dir)};
+}
+
+Room room_to_end(const fs::path& run_dir, const Clock& clock, const Keep& keep, uint64_t saves, uint64_t bytes,
+                 uint64_t averages) {
+  const uint64_t last = clock.step() + clock.steps_left();
+  const uint64_t for_good = keep.every > 0 ? last / keep.every - clock.step() / keep.every : 0;
+  const uint64_t there = std::min<uint64_t>(saves, newest_of(keep) + for_good + 1);  // one more while it is written
+  const uint64_t leaving = bytes_in(outlived(run_dir, clock.position(), 0, keep));
+  return {.needed = std::max(bytes, there * bytes - std::min(leaving, there * bytes)) + averages,
+          .free = free_bytes(run_dir)};
+}
+
+std::string no_room_sentence(const fs::path& run_dir, const Room& room, bool with_averages) {
+  return fmt::format(
+      "The disk of {} has no room for two more checkpoints{}: {} bytes are needed and {} are free; make room, choose "
+      "another train.run_dir{} or a smaller model.",
+      run_dir.string(), with_averages ? " and the averages to come" : "", room.needed, room.free,
+      with_averages ? ", fewer train.average_snapshots" : "");
+}
+
 void make_sure_of_room(const fs::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
                        uint64_t averages) {
   remove_partial(run_dir);
-  uint64_t leaving = 0;
-  for (const fs::path& folder : outlived(run_dir, position, newest_of(keep) - 1, keep)) leaving += bytes_in(folder);
-  const uint64_t needed = std::max(bytes, 2 * bytes - std::min(leaving, 2 * bytes)) + averages;
-  const uint64_t free = fs::space(run_dir).available;
-  if (needed <= free) return;
-  throw std::runtime_error(fmt::format(
-      "The disk of {} has no room for two more checkpoints{}: {} bytes are needed and {} are free; make room, choose "
-      "another train.run_dir{} or a smaller model.",
-      run_dir.string(), averages > 0 ? " and the averages to come" : "", needed, free,
-      averages > 0 ? ", fewer train.average_snapshots" : ""));
+  const Room room = room_to_begin(run_dir, position, keep, bytes, averages);
+  if (!room.suffices()) throw std::runtime_error(no_room_sentence(run_dir, room, averages > 0));
 }
 
 }  // namespace atelier

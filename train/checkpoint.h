@@ -54,10 +54,28 @@ Keep keep_of(const TrainConfig& config, const Clock& clock);
 /// or passes them when it gets there again.
 void prune_checkpoints(const std::filesystem::path& run_dir, uint64_t saved, const Keep& keep);
 
-/// Removes what killed savings left behind. Then throws std::runtime_error, one sentence with what is needed and what
-/// is free, when the disk cannot hold two more checkpoints of `bytes` each beside those that stay after the next one
-/// (a new one is complete before an older one goes) and `averages` bytes of averages to come. `position` is where the
-/// run stands.
+/// Bytes of a disk.
+struct Room {
+  uint64_t needed = 0;
+  uint64_t free = 0;  ///< with what killed savings left behind
+  bool suffices() const { return needed <= free; }
+};
+
+/// What a run at `position` needs to begin: two more checkpoints of `bytes` each beside those that stay after the next
+/// one (a new one is complete before an older one goes) and `averages` bytes of averages to come. The folder need not
+/// be there yet.
+Room room_to_begin(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
+                   uint64_t averages);
+
+/// What it comes to need by its end, at the most, with so many checkpoints still to be saved and so many steps to come.
+Room room_to_end(const std::filesystem::path& run_dir, const Clock& clock, const Keep& keep, uint64_t saves,
+                 uint64_t bytes, uint64_t averages);
+
+/// Why a run cannot begin with this room, in one sentence.
+std::string no_room_sentence(const std::filesystem::path& run_dir, const Room& room, bool with_averages);
+
+/// Removes what killed savings left behind. Then throws std::runtime_error, no_room_sentence(), when there is no
+/// room_to_begin().
 void make_sure_of_room(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
                        uint64_t averages = 0);
 

@@ -22,6 +22,8 @@ Segment Clock::of_step(uint64_t step) const {
   return {segment.position + (step - 1 - segment.step) * segment.batch, step - 1, segment.batch};
 }
 
+uint64_t Clock::steps_left() const { return finished() ? 0 : (total_ - position_ + batch() - 1) / batch(); }
+
 void Clock::change_batch(uint64_t batch) {
   if (batch == this->batch()) return;
   const Segment next{position_, step(), batch};

@@ -25,6 +25,7 @@ class Clock {
   uint64_t total() const { return total_; }  ///< fixed at the first start, until change_total
   uint64_t batch() const { return segments_.back().batch; }
   uint64_t step() const;  ///< steps done
+  uint64_t steps_left() const;
   bool finished() const { return position_ >= total_; }
   const std::vector<Segment>& segments() const { return segments_; }
 

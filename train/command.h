@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "configs/program.h"
 
 /// The commands of atelier-train. Part of the program, not of the library: they print.
@@ -7,6 +9,9 @@ namespace atelier {
 
 /// Trains: starts the run of train.run_dir, or goes on with it.
 int run_train(const Invocation& invocation);
+
+/// train --plan: whether that run can work and what it will take; changes nothing.
+int run_plan(const Invocation& invocation);
 
 /// What is in a run folder, one position's folder or a weights file; ends with 1 when no checkpoint there is good.
 int run_inspect(const Invocation& invocation);
@@ -22,5 +27,8 @@ int run_data(const Invocation& invocation);
 
 /// Makes an average of another length from those that a run has kept.
 int run_average(const Invocation& invocation);
+
+/// Writes to stdout, and flushes. Throws std::system_error.
+void print(const std::string& text);
 
 }  // namespace atelier

@@ -36,9 +36,9 @@ torch::Tensor generate(Trainer& trainer, const Wish& wish) {
   return trainer.objective().generate(wish);
 }
 
-/// Up to kGridRows of `examples`, spread evenly.
-Examples shown_rows(const Examples& examples, torch::Device device) {
-  const auto count = static_cast<int64_t>(examples.positions.size()), rows = std::min(count, kGridRows);
+/// Up to `most` of `examples`, spread evenly.
+Examples shown_rows(const Examples& examples, int64_t most, torch::Device device) {
+  const auto count = static_cast<int64_t>(examples.positions.size()), rows = std::min(count, most);
   const torch::Tensor chosen = torch::arange(rows) * count / rows;
   const torch::Tensor index = chosen.to(torch::kInt64);
   return {examples.images.index_select(0, index),
@@ -47,8 +47,8 @@ Examples shown_rows(const Examples& examples, torch::Device device) {
           {}};
 }
 
-Image grid_of_conditions(Trainer& trainer, const Examples& examples) {
-  const Examples rows = shown_rows(examples, trainer.state().choices.device);
+Image grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t most) {
+  const Examples rows = shown_rows(examples, most, trainer.state().choices.device);
   const torch::Tensor pictures = generate(trainer, wish_for(rows.labels, rows.conditions, trainer.seed()));
   std::vector<Image> cells;
   for (int64_t row = 0; row < rows.labels.size(0); ++row) {
@@ -59,11 +59,11 @@ Image grid_of_conditions(Trainer& trainer, const Examples& examples) {
   return contact_sheet(cells, 2 + kVariations);
 }
 
-Image grid_of_labels(Trainer& trainer) {
+Image grid_of_labels(Trainer& trainer, int64_t most) {
   const auto labels = static_cast<int64_t>(trainer.objective().spec().labels.size());
   const auto options = torch::TensorOptions(torch::kInt64).device(trainer.state().choices.device);
   const torch::Tensor rows =
-      labels == 0 ? torch::full({1}, -1, options) : torch::arange(std::min(labels, kGridRows), options);
+      labels == 0 ? torch::full({1}, -1, options) : torch::arange(std::min(labels, most), options);
   const torch::Tensor pictures = generate(trainer, wish_for(rows, {}, trainer.seed()));
   std::vector<Image> cells;
   for (int64_t i = 0; i < pictures.size(0); ++i) cells.push_back(to_image(pictures[i]));
@@ -72,9 +72,9 @@ Image grid_of_labels(Trainer& trainer) {
 
 }  // namespace
 
-Image sample_grid(Trainer& trainer, const Examples& examples) {
-  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer)
-                                                        : grid_of_conditions(trainer, examples);
+Image sample_grid(Trainer& trainer, const Examples& examples, int64_t most) {
+  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most)
+                                                        : grid_of_conditions(trainer, examples, most);
 }
 
 }  // namespace atelier

@@ -96,12 +96,12 @@ std::string text_of_file(const Json& found) {
   return text + text_of_model(found.at("model")) + row("tensors", plain(found.at("tensors")));
 }
 
+}  // namespace
+
 void print(const std::string& text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
     throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
 }
-
-}  // namespace
 
 int run_inspect(const Invocation& invocation) {
   const Json found = inspect(invocation.positional.at(1));

@@ -1,8 +1,12 @@
 #include "train/run_folder.h"
 
+#include <cerrno>
 #include <fmt/format.h>
 #include <stdexcept>
+#include <string>
 #include <system_error>
+#include <unistd.h>
+#include <utility>
 
 #include "train/checkpoint.h"
 
@@ -14,17 +18,29 @@ namespace fs = std::filesystem;
 constexpr const char* kLockFile = "lock";
 
 bool has_content(const fs::path& folder) {
+  if (!fs::exists(folder)) return false;
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().filename() != kLockFile) return true;
   return false;
 }
 
+[[noreturn]] void refuse_unmakable(const fs::path& path, const std::string& why) {
+  throw std::invalid_argument(
+      fmt::format("The run folder {} cannot be made ({}): choose another train.run_dir.", path.string(), why));
+}
+
 void create_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (!fs::is_directory(path))
-    throw std::invalid_argument(fmt::format("The run folder {} cannot be made ({}): choose another train.run_dir.",
-                                            path.string(), error.message()));
+  if (!fs::is_directory(path)) refuse_unmakable(path, error.message());
+}
+
+/// Whether it could be made, or what is there be written to.
+void check_folder(const fs::path& path) {
+  const fs::path there = nearest_there(path);
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    refuse_unmakable(path, fmt::format("{}: {}", there.string(), std::generic_category().message(errno)));
+  if (!fs::is_directory(there)) refuse_unmakable(path, there.string() + " is no folder");
 }
 
 std::optional<FileLock> acquire_lock(const fs::path& path) try {
@@ -34,21 +50,19 @@ std::optional<FileLock> acquire_lock(const fs::path& path) try {
       fmt::format("The run folder cannot be used: {}; choose another train.run_dir.", error.what()));
 }
 
+[[noreturn]] void refuse_used_by_another(const fs::path& path) {
+  throw std::invalid_argument(
+      fmt::format("Another atelier-train works in {}: wait for it, or choose another train.run_dir.", path.string()));
+}
+
 [[noreturn]] void refuse_nothing_to_resume(const fs::path& path) {
   throw std::invalid_argument(fmt::format(
       "{} holds no checkpoint to resume, and train.resume is must: give the folder of a run.", path.string()));
 }
 
-}  // namespace
-
-RunFolder open_run_folder(const fs::path& path, Resume resume) {
-  if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
-  create_folder(path);
-  auto lock = acquire_lock(path);
-  if (!lock)
-    throw std::invalid_argument(
-        fmt::format("Another atelier-train works in {}: wait for it, or choose another train.run_dir.", path.string()));
-  RunFolder folder{path, std::move(*lock), std::nullopt, {}};
+/// What `path` holds, for a run that is to start as `resume` says.
+RunFolder read_run_folder(const fs::path& path, Resume resume) {
+  RunFolder folder{.path = path, .lock = {}, .newest = {}, .warnings = {}};
   if (resume == Resume::kNever) {
     if (has_content(path))
       throw std::invalid_argument(fmt::format(
@@ -62,6 +76,32 @@ RunFolder open_run_folder(const fs::path& path, Resume resume) {
                     folder.warnings.front()));
   if (!folder.newest && resume == Resume::kMust) refuse_nothing_to_resume(path);
   return folder;
+}
+
+}  // namespace
+
+fs::path nearest_there(const fs::path& path) {
+  fs::path there = fs::absolute(path);
+  std::error_code ignored;  // what cannot be looked at is not there
+  while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
+  return there;
+}
+
+RunFolder open_run_folder(const fs::path& path, Resume resume) {
+  if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
+  create_folder(path);
+  auto lock = acquire_lock(path);
+  if (!lock) refuse_used_by_another(path);
+  RunFolder folder = read_run_folder(path, resume);
+  folder.lock = std::move(lock);
+  return folder;
+}
+
+RunFolder look_into_run_folder(const fs::path& path, Resume resume) {
+  if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
+  check_folder(path);
+  if (FileLock::is_held(path / kLockFile)) refuse_used_by_another(path);
+  return read_run_folder(path, resume);
 }
 
 }  // namespace atelier

@@ -11,16 +11,22 @@
 
 namespace atelier {
 
-/// A run's folder, held by this process alone.
+/// A run's folder.
 struct RunFolder {
   std::filesystem::path path;
-  FileLock lock;
+  std::optional<FileLock> lock;       ///< while it lives, the folder is this process's alone
   std::optional<Checkpoint> newest;   ///< where the run goes on; nothing: it starts
   std::vector<std::string> warnings;  ///< damaged checkpoints that were passed over
 };
 
+/// `path`, or the nearest above it that is there.
+std::filesystem::path nearest_there(const std::filesystem::path& path);
+
 /// Opens or creates `path`. Throws std::invalid_argument: another trainer holds it; `must` finds no checkpoint; `never`
 /// finds a run; every checkpoint there is damaged.
 RunFolder open_run_folder(const std::filesystem::path& path, Resume resume);
+
+/// What open_run_folder would find, and throws as that would; makes, locks and changes nothing.
+RunFolder look_into_run_folder(const std::filesystem::path& path, Resume resume);
 
 }  // namespace atelier

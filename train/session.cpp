@@ -1,6 +1,5 @@
 #include "train/session.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
@@ -89,9 +88,8 @@ void announce(Console& console, const Config& config, const RunState& state, con
 /// From where `state` stands to the end of the run.
 void place(StreamPlan& plan, const RunState& state) {
   const Clock& clock = state.clock;
-  const uint64_t left = clock.total() - std::min(clock.total(), clock.position());
   plan.start.position = clock.position();
-  plan.end = clock.position() + (left + clock.batch() - 1) / clock.batch() * clock.batch();
+  plan.end = clock.position() + clock.steps_left() * clock.batch();
   check_share(plan);
 }
 
@@ -117,9 +115,10 @@ void load_newest(Session& session, const RunState& saved) {
 
 }  // namespace
 
-Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop) {
+Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop,
+                     RunFolder (*open)(const std::filesystem::path& path, Resume resume)) {
   auto manifest = open_list(config.data, console, stop);
-  RunFolder folder = open_run_folder(config.train.run_dir, config.train.resume);
+  RunFolder folder = open(config.train.run_dir, config.train.resume);
   const auto reading_shapes = show_share(console, "reading the shapes", stop);
   StreamPlan plan = plan_stream(config, manifest, /*held_out=*/false, reading_shapes);
   Session session{.manifest = std::move(manifest),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -18,8 +19,8 @@ namespace atelier {
 
 struct Session {
   std::shared_ptr<const Manifest> manifest;
-  RunFolder folder;  ///< locked
-  StreamPlan plan;   ///< from where the run goes on to its end
+  RunFolder folder;
+  StreamPlan plan;  ///< from where the run goes on to its end
   std::unique_ptr<Objective> objective;
   std::unique_ptr<Trainer> trainer;  ///< with the newest checkpoint's tensors, unless the run is finished
   nlohmann::json inherited;          ///< init_from.json of a first start from other weights; null: none
@@ -32,7 +33,9 @@ struct Session {
 /// Opens the list, the run's folder and its newest good checkpoint, and builds the networks; says what it found.
 /// Throws std::invalid_argument, one sentence, for what the user must change; then a run that is there is as it was.
 ///   accept_changes  of dangerous settings, as continue_run takes it
-Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop);
+///   open            open_run_folder, or look_into_run_folder for a session that is to leave no trace
+Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop,
+                     RunFolder (*open)(const std::filesystem::path& path, Resume resume) = open_run_folder);
 
 /// Of the objective's players, in order.
 std::vector<std::string> player_names(Objective& objective);

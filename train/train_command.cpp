@@ -44,6 +44,8 @@ int run_train(const Invocation& invocation) {
   const auto until = invocation.number("until", 1);
   refuse_many_processes();
   keep_freed_memory();
+  if (invocation.flag("plan")) return run_plan(invocation);
+  if (invocation.flag("json")) throw std::invalid_argument("train takes --json with --plan only; leave it out");
   const Config& config = invocation.config();
   Console console;
   Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);

@@ -135,7 +135,11 @@ TEST_F(Files, ALockIsHeldByOneUntilItGoes) {
     const auto lock = FileLock::try_acquire(folder_ / "lock");
     ASSERT_TRUE(lock);
     EXPECT_FALSE(FileLock::try_acquire(folder_ / "lock"));
+    EXPECT_TRUE(FileLock::is_held(folder_ / "lock"));
   }
+  EXPECT_FALSE(FileLock::is_held(folder_ / "lock"));
+  EXPECT_FALSE(FileLock::is_held(folder_ / "another"));
+  EXPECT_FALSE(fs::exists(folder_ / "another"));
   EXPECT_TRUE(FileLock::try_acquire(folder_ / "lock"));
 }
 

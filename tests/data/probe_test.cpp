@@ -163,7 +163,7 @@ TEST(Probe, IntervalsAreWilsonsAtNinetyFivePercent) {
   report.rows = 1'000'000;
   const auto expect = [&](uint64_t count, uint64_t asked, double low, double high) {
     report.asked = asked;
-    const Interval interval = interval_of(count, report);
+    const ShareInterval interval = interval_of(count, report);
     EXPECT_NEAR(interval.low, low, 1e-6);
     EXPECT_NEAR(interval.high, high, 1e-6);
   };
