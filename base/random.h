@@ -24,7 +24,7 @@ enum class Purpose : uint32_t {
   kFlip = 3,          ///< mirror an image or not
   kBrightness = 4,    ///< brightness factor of an image
   kNoise = 5,         ///< Gaussian noise of a training sample or of a generation's start
-  kNoiseLevel = 6,    ///< sigma of a training sample
+  kNoiseLevel = 6,    ///< sigma or time of a training sample
   kDropout = 7,       ///< activations; stream = number of the dropout layer
   kLabelDropout = 8,  ///< train without the label (classifier-free guidance)
   kWeights = 9,       ///< initial weights; position = number of the parameter
@@ -36,6 +36,8 @@ enum class Purpose : uint32_t {
   kStratum = 15,      ///< seeds of the orders of strata after the first, and of lists that took another's place
   kDegrade = 16,      ///< which degradations a sample gets, and how strong
   kGrain = 17,        ///< noise of a degraded sample, a normal number a value
+  /// train without the condition
+  kConditionDropout = 18,
 };
 
 /// Philox4x32-10: 128 random bits of a 128-bit counter under a 64-bit key.

@@ -16,6 +16,7 @@ enum class Shapes { kSquare, kBuckets };
 enum class Fit { kCrop, kRandom, kPad, kStretch };
 enum class Resample { kArea, kBilinear, kLanczos };
 enum class Kind { kDiffusion, kPix2pix };
+enum class DenoisingObjective { kEdm, kFlow };
 enum class Precision { kAuto, kFloat32, kBfloat16, kFloat16 };
 enum class Device { kAuto, kCpu, kCuda };
 enum class RateSchedule { kConstant, kCosine };
@@ -69,12 +70,16 @@ struct DataConfig {
 /// The network.
 struct ModelConfig {
   Kind kind = Kind::kDiffusion;
+  DenoisingObjective objective = DenoisingObjective::kEdm;
+
   int channels = 64;        ///< width at full resolution
   int levels = 3;           ///< resolutions: each halves the side
   int blocks = 2;           ///< residual blocks at each resolution (diffusion)
   int attention_size = 16;  ///< self-attention where the side is at most this (diffusion)
   double dropout = 0.1;
-  double label_dropout = 0.1;  ///< share of samples trained without their label (diffusion)
+  double label_dropout = 0.1;    ///< share of samples trained without their label (diffusion)
+  double condition_dropout = 0;  ///< share of samples trained without their condition (diffusion)
+  double min_snr_gamma = 0;      ///< caps the weight of little noise in the loss (diffusion); 0: the objective's own
 };
 
 /// How the network is trained. "Positions" count samples since the start of the run.

@@ -102,6 +102,8 @@ template <class AnyConfig, class Visit>
 void each_model_setting(AnyConfig& config, Visit&& visit) {
   auto& model = config.model;
   visit(Setting{"model.kind", "", "what is trained"}, model.kind, choice<Kind>("diffusion", "pix2pix"));
+  visit(Setting{"model.objective", "", "what the denoiser learns: EDM, or flow matching on straight paths (diffusion)"},
+        model.objective, choice<DenoisingObjective>("edm", "flow"));
   visit(Setting{"model.channels", "", "width of the network at full resolution"}, model.channels, Integer{4, 1024});
   visit(Setting{"model.levels", "", "resolutions; each halves the side"}, model.levels, Integer{1, 10});
   visit(Setting{"model.blocks", "", "residual blocks at each resolution (diffusion)"}, model.blocks, Integer{1, 16});
@@ -110,6 +112,12 @@ void each_model_setting(AnyConfig& config, Visit&& visit) {
   visit(Setting{"model.dropout", "", "share of activations dropped in training"}, model.dropout, Number{0, 0.9});
   visit(Setting{"model.label_dropout", "", "share of samples trained without their label (diffusion)"},
         model.label_dropout, Number{0, 0.9});
+  visit(Setting{"model.condition_dropout", "", "share of samples trained without their input image (diffusion)"},
+        model.condition_dropout, Number{0, 0.9});
+  visit(
+      Setting{"model.min_snr_gamma", "",
+              "cap on the signal-to-noise ratio as weight of the loss, such as 5; 0: the objective's own (diffusion)"},
+      model.min_snr_gamma, Number{0, 1000});
 }
 
 template <class AnyConfig, class Visit>

@@ -79,8 +79,11 @@ struct Fitting {
       return;
     }
     request.steps = asked().steps > 0 ? asked().steps : steps_of(asked().quality);
-    if (request.label_index < 0) return refuse_flag("guidance", "guidance strengthens a label, so give --label too");
-    if (spec.label_dropout <= 0) return refuse_flag("guidance", "it was trained with model.label_dropout 0");
+    const bool follows_condition = spec.condition != "none" && spec.condition_dropout > 0;
+    if (!follows_condition && request.label_index < 0)
+      return refuse_flag("guidance", "guidance strengthens a label, so give --label too");
+    if (!follows_condition && spec.label_dropout <= 0)
+      return refuse_flag("guidance", "it was trained with model.label_dropout 0");
     request.guidance = asked().guidance;
   }
 

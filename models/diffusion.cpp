@@ -1,7 +1,5 @@
 #include "models/diffusion.h"
 
-#include "models/keyed.h"
-
 namespace atelier {
 namespace {
 
@@ -28,23 +26,14 @@ torch::Tensor loss_weight(const torch::Tensor& sigma) {
 
 torch::Tensor noise_level(const torch::Tensor& z) { return (z * kLogSigmaDeviation + kLogSigmaMean).exp(); }
 
-torch::Tensor draw_noise_levels(uint64_t seed, const std::vector<uint64_t>& positions, torch::Device device) {
-  return noise_level(keyed_normal(seed, positions, Purpose::kNoiseLevel, {}, device));
-}
-
-torch::Tensor draw_label_dropout(uint64_t seed, const std::vector<uint64_t>& positions, double share,
-                                 torch::Device device) {
-  return keyed_uniform(seed, positions, Purpose::kLabelDropout, device) < share;
-}
-
-torch::Tensor denoise(const Network& network, const torch::Tensor& noisy, const torch::Tensor& sigma) {
-  const Preconditioning c = precondition(sigma);
+torch::Tensor denoise(const Network& network, const torch::Tensor& noisy, const Preconditioning& c) {
   const torch::Tensor answer = network(as_pixels(c.in) * noisy, c.noise).to(noisy.scalar_type());
   return torch::addcmul(as_pixels(c.skip) * noisy, as_pixels(c.out), answer);
 }
 
-torch::Tensor denoising_loss(const torch::Tensor& denoised, const torch::Tensor& pictures, const torch::Tensor& sigma) {
-  return loss_weight(sigma) * (denoised - pictures).square().mean({1, 2, 3});
+torch::Tensor denoising_loss(const torch::Tensor& denoised, const torch::Tensor& pictures,
+                             const torch::Tensor& weight) {
+  return weight * (denoised - pictures).square().mean({1, 2, 3});
 }
 
 }  // namespace atelier

@@ -1,10 +1,8 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <functional>
 #include <torch/torch.h>
-#include <vector>
 
 /// The mathematics of training a denoiser: Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based
 /// Generative Models" (EDM), column "Ours" of Table 1. Free functions of float32 tensors; sigma is [N], the standard
@@ -30,13 +28,6 @@ torch::Tensor loss_weight(const torch::Tensor& sigma);
 /// Noise levels to train on: ln(sigma) = P_mean + P_std z for z standard normal. Table 1, "noise distribution".
 torch::Tensor noise_level(const torch::Tensor& z);
 
-/// The noise level of each sample of a batch, drawn from (seed, position).
-torch::Tensor draw_noise_levels(uint64_t seed, const std::vector<uint64_t>& positions, torch::Device device);
-
-/// Which samples of a batch are trained without their label, bool [N], drawn from (seed, position).
-torch::Tensor draw_label_dropout(uint64_t seed, const std::vector<uint64_t>& positions, double share,
-                                 torch::Device device);
-
 /// z at the middles of four equally likely ranges: quantiles 1/8, 3/8, 5/8, 7/8. What a loss is measured at where it
 /// shall not depend on luck.
 inline constexpr std::array<double, 4> kNoiseQuantiles{-1.1503493803760079, -0.31863936396437514, 0.31863936396437514,
@@ -47,10 +38,10 @@ using Network = std::function<torch::Tensor(const torch::Tensor& scaled, const t
 
 /// The pictures that `noisy` [N, 3, H, W] most likely was: D = c_skip noisy + c_out F(c_in noisy; c_noise). Equation 7.
 /// Float32 also where the network runs in 16 bits.
-torch::Tensor denoise(const Network& network, const torch::Tensor& noisy, const torch::Tensor& sigma);
+torch::Tensor denoise(const Network& network, const torch::Tensor& noisy, const Preconditioning& c);
 
-/// lambda(sigma) |denoised - pictures|^2, mean over the pixels of each sample: float32 [N]. Equation 2, with the
-/// weight inside the expectation.
-torch::Tensor denoising_loss(const torch::Tensor& denoised, const torch::Tensor& pictures, const torch::Tensor& sigma);
+/// weight |denoised - pictures|^2, mean over the pixels of each sample: float32 [N]. Equation 2, with the weight [N]
+/// inside the expectation.
+torch::Tensor denoising_loss(const torch::Tensor& denoised, const torch::Tensor& pictures, const torch::Tensor& weight);
 
 }  // namespace atelier

@@ -4,10 +4,12 @@
 #include <stdexcept>
 
 #include "models/diffusion.h"
+#include "models/formulation.h"
 #include "models/keyed.h"
 #include "models/pixels.h"
 #include "models/sampler.h"
 #include "models/unet.h"
+#include "models/withheld.h"
 
 namespace atelier {
 namespace {
@@ -16,40 +18,42 @@ torch::Tensor row(const torch::Tensor& tensor, int64_t n) { return tensor.define
 
 torch::Tensor twice(const torch::Tensor& tensor) { return tensor.defined() ? torch::cat({tensor, tensor}) : tensor; }
 
-/// `pictures` with noise of (seed, position) at the level of each: y + sigma n.
-torch::Tensor add_noise(const torch::Tensor& pictures, const torch::Tensor& sigma, uint64_t seed,
-                        const std::vector<uint64_t>& positions) {
-  const torch::Tensor noise =
-      keyed_normal(seed, positions, Purpose::kNoise, pictures.sizes().slice(1), pictures.device());
-  return torch::addcmul(pictures, sigma.view({-1, 1, 1, 1}), noise);
+/// The noise of (seed, position), one for each of `pictures` and as large.
+torch::Tensor draw_noise(const torch::Tensor& pictures, uint64_t seed, const std::vector<uint64_t>& positions) {
+  return keyed_normal(seed, positions, Purpose::kNoise, pictures.sizes().slice(1), pictures.device());
 }
 
 class DiffusionObjective final : public Objective {
  public:
-  DiffusionObjective(const ModelSpec& spec, uint64_t seed) : spec_(spec), unet_(spec) { unet_->initialise(seed); }
+  DiffusionObjective(const ModelSpec& spec, uint64_t seed)
+      : spec_(spec), formulation_(formulation_of(spec.objective)), unet_(spec) {
+    unet_->initialise(seed);
+  }
 
   std::vector<Player> players() override { return {{.name = "denoiser", .module = unet_.ptr(), .adam = {}}}; }
 
   torch::Tensor loss(size_t /*player*/, const Examples& examples, uint64_t seed) override {
-    const torch::Tensor sigma = draw_noise_levels(seed, examples.positions, examples.images.device());
-    const torch::Tensor dropped =
-        draw_label_dropout(seed, examples.positions, spec_.label_dropout, examples.labels.device());
-    const Given given{.labels = examples.labels.masked_fill(dropped, -1), .conditions = conditions_of(examples)};
-    return loss_at(sigma, examples, seed, given, {spec_.dropout, seed, &examples.positions});
+    const torch::Device device = examples.images.device();
+    const torch::Tensor level = draw_levels(formulation_, seed, examples.positions, device);
+    const torch::Tensor weight =
+        spec_.min_snr_gamma > 0 ? min_snr_weight(formulation_, level, spec_.min_snr_gamma) : formulation_.weight(level);
+    const Given given = without(given_of(examples), withhold(spec_, seed, examples.positions, device));
+    return loss_at(level, weight, examples, seed, given, {spec_.dropout, seed, &examples.positions});
   }
 
   torch::Tensor held_out_loss(const Examples& examples, uint64_t seed) override {
     const torch::NoGradGuard no_grad;
-    const Given given{.labels = examples.labels, .conditions = conditions_of(examples)};
+    const Given given = given_of(examples);
     const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(examples.images.device());
     torch::Tensor sum = torch::zeros({examples.images.size(0)}, options);
     for (const double z : kNoiseQuantiles) {
-      sum += loss_at(noise_level(torch::full_like(sum, z)), examples, seed, given, {});
+      const torch::Tensor level = formulation_.level(torch::full_like(sum, z));
+      sum += loss_at(level, formulation_.weight(level), examples, seed, given, {});
     }
     return sum / static_cast<double>(kNoiseQuantiles.size());
   }
 
-  std::string held_out_name() const override { return "EDM loss"; }
+  std::string held_out_name() const override { return formulation_.loss_name; }
 
   torch::Tensor generate(const Wish& wish) override {
     check(wish);
@@ -68,36 +72,49 @@ class DiffusionObjective final : public Objective {
     torch::Tensor conditions;  // float [N, C, H, W] in [-1, 1], or undefined
   };
 
-  torch::Tensor conditions_of(const Examples& examples) const {
-    return spec_.condition_channels() > 0 ? from_pixels(examples.conditions) : torch::Tensor();
+  Given given_of(const Examples& examples) const {
+    return {.labels = examples.labels,
+            .conditions = spec_.condition_channels() > 0 ? from_pixels(examples.conditions) : torch::Tensor()};
   }
 
-  torch::Tensor denoised(const torch::Tensor& noisy, const torch::Tensor& sigma, const Given& given,
+  /// A condition that is withheld is grey all over, which is no drawing and no picture.
+  static Given without(const Given& given, const Withheld& withheld) {
+    Given rest{.labels = given.labels.masked_fill(withheld.labels, -1), .conditions = given.conditions};
+    if (rest.conditions.defined())
+      rest.conditions = rest.conditions.masked_fill(withheld.conditions.view({-1, 1, 1, 1}), 0);
+    return rest;
+  }
+
+  torch::Tensor denoised(const torch::Tensor& noisy, const torch::Tensor& level, const Given& given,
                          const Dropout& dropout) {
     const Network network = [&](const torch::Tensor& scaled, const torch::Tensor& c_noise) {
       return unet_->forward(scaled, c_noise, given.labels, given.conditions, dropout);
     };
-    return denoise(network, noisy, sigma);
+    return denoise(network, noisy, formulation_.precondition(level));
   }
 
-  torch::Tensor loss_at(const torch::Tensor& sigma, const Examples& examples, uint64_t seed, const Given& given,
-                        const Dropout& dropout) {
+  torch::Tensor loss_at(const torch::Tensor& level, const torch::Tensor& weight, const Examples& examples,
+                        uint64_t seed, const Given& given, const Dropout& dropout) {
     const torch::Tensor pictures = from_pixels(examples.images);
-    const torch::Tensor noisy = add_noise(pictures, sigma, seed, examples.positions);
-    return denoising_loss(denoised(noisy, sigma, given, dropout), pictures, sigma);
+    const torch::Tensor noisy =
+        add_noise(formulation_, pictures, level, draw_noise(pictures, seed, examples.positions));
+    return denoising_loss(denoised(noisy, level, given, dropout), pictures, weight);
   }
 
-  /// D(x; sigma) of one picture, guided: with guidance, the labelled and the unlabelled one share a forward pass.
+  /// D(x; level) of one picture, guided: with guidance, the picture as it is wished for and the one that is asked for
+  /// without all that the model was trained without share a forward pass.
   Denoiser denoiser(const Given& given, double guidance) {
     if (guidance == 1) {
-      return [this, given](const torch::Tensor& x, double sigma) {
-        return denoised(x, x.new_full({1}, sigma), given, {});
+      return [this, given](const torch::Tensor& x, double level) {
+        return denoised(x, x.new_full({1}, level), given, {});
       };
     }
-    const Given both{.labels = torch::cat({given.labels, torch::full_like(given.labels, -1)}),
-                     .conditions = twice(given.conditions)};
-    return [this, both, guidance](const torch::Tensor& x, double sigma) {
-      const auto answers = denoised(twice(x), x.new_full({2}, sigma), both, {}).chunk(2);
+    const auto second = torch::tensor({false, true}, given.labels.options().dtype(torch::kBool));
+    const Given both =
+        without({.labels = twice(given.labels), .conditions = twice(given.conditions)},
+                {.labels = second & (spec_.label_dropout > 0), .conditions = second & (spec_.condition_dropout > 0)});
+    return [this, both, guidance](const torch::Tensor& x, double level) {
+      const auto answers = denoised(twice(x), x.new_full({2}, level), both, {}).chunk(2);
       return guide(answers[0], answers[1], guidance);
     };
   }
@@ -108,14 +125,15 @@ class DiffusionObjective final : public Objective {
     if (start.defined() && wish.strength == 0) return start.clone();
 
     const bool edit = start.defined() && wish.strength < 1;
-    const double top = edit ? strength_level(wish.strength) : kSigmaMax;
+    const double top = formulation_.top(edit ? wish.strength : 1);
     const auto options = torch::TensorOptions().dtype(torch::kFloat32).device(wish.labels.device());
     const torch::Tensor design =
         edit ? from_pixels(start) : torch::zeros({1, 3, spec_.image_size, spec_.image_size}, options);
-    const torch::Tensor noisy = add_noise(design, torch::full({1}, top, options), wish.seeds[index], {0});
+    const torch::Tensor noisy =
+        add_noise(formulation_, design, torch::full({1}, top, options), draw_noise(design, wish.seeds[index], {0}));
 
     const Given given{.labels = row(wish.labels, n), .conditions = from_pixels(row(wish.conditions, n))};
-    return to_pixels(sample_heun(denoiser(given, wish.guidance), noisy, noise_levels(wish.steps, kSigmaMin, top)));
+    return to_pixels(sample_heun(denoiser(given, wish.guidance), noisy, formulation_.levels(wish.steps, top)));
   }
 
   void check(const Wish& wish) const {
@@ -145,6 +163,7 @@ class DiffusionObjective final : public Objective {
   }
 
   ModelSpec spec_;
+  const Formulation& formulation_;
   UNet unet_;
 };
 

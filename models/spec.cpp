@@ -33,12 +33,24 @@ int integer(const json& object, const char* field, int low, int high) {
   return value.get<int>();
 }
 
-double share(const json& object, const char* field) {
+double number(const json& object, const char* field) {
   const json& value = member(object, field);
   if (!value.is_number()) refuse(field, "is not a number");
-  const double number = value.get<double>();
-  if (!(number >= 0 && number < 1)) refuse(field, fmt::format("is {}, outside 0..1 (1 excluded)", value.dump()));
-  return number;
+  return value.get<double>();
+}
+
+double share(const json& object, const char* field) {
+  const double read = number(object, field);
+  if (!(read >= 0 && read < 1))
+    refuse(field, fmt::format("is {}, outside 0..1 (1 excluded)", member(object, field).dump()));
+  return read;
+}
+
+double gamma(const json& object, const char* field) {
+  const double read = number(object, field);
+  if (!(read >= 0 && read <= ModelSpec::kMostGamma))
+    refuse(field, fmt::format("is {}, outside 0..{}", member(object, field).dump(), ModelSpec::kMostGamma));
+  return read;
 }
 
 std::string choice(const json& object, const char* field, const std::vector<std::string>& choices) {
@@ -73,6 +85,10 @@ void to_json(json& json, const ModelSpec& spec) {
           {"channels", spec.channels},   {"levels", spec.levels},
           {"blocks", spec.blocks},       {"attention_size", spec.attention_size},
           {"dropout", spec.dropout},     {"label_dropout", spec.label_dropout}};
+  const ModelSpec plain;
+  if (spec.objective != plain.objective) json["objective"] = spec.objective;
+  if (spec.condition_dropout != plain.condition_dropout) json["condition_dropout"] = spec.condition_dropout;
+  if (spec.min_snr_gamma != plain.min_snr_gamma) json["min_snr_gamma"] = spec.min_snr_gamma;
 }
 
 void from_json(const json& json, ModelSpec& spec) {
@@ -88,8 +104,12 @@ void from_json(const json& json, ModelSpec& spec) {
   read.attention_size = integer(json, "attention_size", 0, 4096);
   read.dropout = share(json, "dropout");
   read.label_dropout = share(json, "label_dropout");
+  if (json.contains("objective")) read.objective = choice(json, "objective", {"edm", "flow"});
+  if (json.contains("condition_dropout")) read.condition_dropout = share(json, "condition_dropout");
+  if (json.contains("min_snr_gamma")) read.min_snr_gamma = gamma(json, "min_snr_gamma");
   // A field that is not known here shapes a network that cannot be built here.
-  const nlohmann::json known(read);
+  nlohmann::json known(read);
+  for (const char* optional : {"objective", "condition_dropout", "min_snr_gamma"}) known.emplace(optional, nullptr);
   for (const auto& item : json.items())
     if (!known.contains(item.key())) refuse(item.key().c_str(), "is not known to this version");
   spec = std::move(read);

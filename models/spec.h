@@ -12,8 +12,10 @@ namespace atelier {
 /// explains itself.
 struct ModelSpec {
   static constexpr size_t kMostLabels = 100'000;
+  static constexpr double kMostGamma = 1'000;
 
   std::string kind = "diffusion";   ///< "diffusion" or "pix2pix"
+  std::string objective = "edm";    ///< of diffusion: "edm" or "flow"
   int image_size = 64;              ///< H == W
   std::string condition = "none";   ///< "none", "outline" or "file"
   std::vector<std::string> labels;  ///< index is the number the network sees
@@ -22,7 +24,9 @@ struct ModelSpec {
   int blocks = 2;
   int attention_size = 16;
   double dropout = 0.1;
-  double label_dropout = 0.1;
+  double label_dropout = 0.1;    ///< share of samples trained without their label (diffusion)
+  double condition_dropout = 0;  ///< share of them trained without their condition (diffusion)
+  double min_snr_gamma = 0;      ///< largest weight of a loss, as a signal-to-noise ratio (diffusion); 0: none
 
   /// 0, 1 (outline) or 3 (file).
   int condition_channels() const { return condition == "none" ? 0 : condition == "outline" ? 1 : 3; }
@@ -36,8 +40,11 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
+/// Leaves out `objective`, `condition_dropout` and `min_snr_gamma` where they are as above: programs that do not know
+/// them read such a model, and refuse the others.
 void to_json(nlohmann::json& json, const ModelSpec& spec);
-/// Throws std::invalid_argument on missing, wrongly typed or out-of-range fields.
+/// Throws std::invalid_argument on missing, wrongly typed or out-of-range fields. Only those that to_json may leave out
+/// may be missing.
 void from_json(const nlohmann::json& json, ModelSpec& spec);
 
 }  // namespace atelier

@@ -153,6 +153,11 @@ def load_unet(path):
     return unet.eval(), spec
 
 
+def denoise_flow(unet, noisy, t, labels, conditions=None):
+    """The same for a model of objective "flow", at time t (1: pure noise), float [N]: the network gives the velocity."""
+    return noisy - t[:, None, None, None] * unet(noisy, 2 * t - 1, labels, conditions)
+
+
 def denoise(unet, noisy, sigma, labels, conditions=None):
     """The pictures that `noisy` most likely was. Karras et al. 2022, equation 7. sigma float [N]; label -1: none."""
     variance = (sigma ** 2 + SIGMA_DATA ** 2)[:, None, None, None]
@@ -169,7 +174,10 @@ def main():
     print(f"{sum(p.numel() for p in unet.parameters()):,} weights")
     side, channels = spec["image_size"], {"none": 0, "outline": 1, "file": 3}[spec["condition"]]
     conditions = -torch.ones(1, channels, side, side) if channels else None
-    picture = denoise(unet, 80 * torch.randn(1, 3, side, side), torch.tensor([80.0]), torch.tensor([-1]), conditions)
+    flow = spec.get("objective") == "flow"
+    level = 1.0 if flow else 80.0
+    noise = level * torch.randn(1, 3, side, side)
+    picture = (denoise_flow if flow else denoise)(unet, noise, torch.tensor([level]), torch.tensor([-1]), conditions)
     print(f"pure noise is denoised to a mean of {picture.mean():.3f}, deviation {picture.std():.3f}")
 
 

@@ -29,9 +29,11 @@ std::string text_of_model(const Json& model) {
   std::string parameters;
   for (const auto& [player, count] : model.at("parameters").items())
     parameters += fmt::format("{}{} {}", parameters.empty() ? "" : ", ", player, count.dump());
-  return row("model", fmt::format("{} at {} pixels, condition {}, {} channels, {} levels, {} blocks",
-                                  plain(model.at("kind")), plain(model.at("image_size")), plain(model.at("condition")),
-                                  plain(model.at("channels")), plain(model.at("levels")), plain(model.at("blocks")))) +
+  const bool flow = model.value("objective", "") == "flow";
+  return row("model",
+             fmt::format("{}{} at {} pixels, condition {}, {} channels, {} levels, {} blocks", plain(model.at("kind")),
+                         flow ? " by flow matching" : "", plain(model.at("image_size")), plain(model.at("condition")),
+                         plain(model.at("channels")), plain(model.at("levels")), plain(model.at("blocks")))) +
          row("labels", labels) + row("parameters", parameters);
 }
 

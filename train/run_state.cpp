@@ -20,6 +20,21 @@ using nlohmann::json;
 constexpr const char* kList = "the list's SHA-256";
 constexpr const char* kWeights = "the mix's weights";
 
+/// Fields of a model's description that are younger than the oldest runs.
+json optional_fields(const ModelSpec& spec) {
+  return {{"objective", spec.objective},
+          {"condition_dropout", spec.condition_dropout},
+          {"min_snr_gamma", spec.min_snr_gamma}};
+}
+
+/// Says of a run that is older than these settings what it did.
+void name_younger_settings(RunState& state) {
+  for (const auto& [field, value] : optional_fields({}).items()) {
+    state.identity.emplace("the model's " + field, value);
+    state.settings.emplace("model." + field, setting_text({}, "model." + field));
+  }
+}
+
 json settings_of(const Config& config) {
   json settings = json::object();
   for (const SettingInfo& setting : list_settings())
@@ -133,6 +148,11 @@ ModelSpec describe_model(const Config& config, const std::vector<std::string>& l
   spec.attention_size = config.model.attention_size;
   spec.dropout = config.model.dropout;
   spec.label_dropout = config.model.label_dropout;
+  if (config.model.kind == Kind::kDiffusion) {
+    spec.objective = setting_text(config, "model.objective");
+    spec.condition_dropout = spec.condition_channels() > 0 ? config.model.condition_dropout : 0;
+    spec.min_snr_gamma = config.model.min_snr_gamma;
+  }
   return spec;
 }
 
@@ -146,8 +166,10 @@ json identity_of(const Config& config, const Manifest& manifest) {
   if (is_mix(config.data.list))
     for (const Weighting& change : read_mix(config.data.list).weightings)
       identity[kWeights].push_back({{"position", change.position}, {"weights", change.weights}});
-  const json spec = describe_model(config, manifest.labels());
-  for (const auto& [field, value] : spec.items()) identity["the model's " + field] = value;
+  const ModelSpec spec = describe_model(config, manifest.labels());
+  json model = spec;
+  model.update(optional_fields(spec));
+  for (const auto& [field, value] : model.items()) identity["the model's " + field] = value;
   return identity;
 }
 
@@ -237,6 +259,7 @@ RunState run_state_from_json(const json& json) try {
                  .skips_in_a_row = json.at("skips_in_a_row"),
                  .overflows = json.value("overflows", uint64_t{0})};
   check(state);
+  name_younger_settings(state);
   return state;
 } catch (const nlohmann::json::out_of_range& error) {
   throw std::invalid_argument(fmt::format(

@@ -76,7 +76,8 @@ void announce(Console& console, const Config& config, const RunState& state, con
   const ModelSpec& spec = session.objective->spec();
   console.say(fmt::format("device {}, {} threads, precision {} ({})", choices.device.str(), choices.threads,
                           precision_name(choices.precision.dtype), choices.precision.why));
-  console.say(fmt::format("model {} at {} pixels{}", spec.kind, spec.image_size, describe_players(*session.objective)));
+  console.say(fmt::format("model {}{} at {} pixels{}", spec.kind, spec.objective == "flow" ? " by flow matching" : "",
+                          spec.image_size, describe_players(*session.objective)));
   const std::string labels = spec.labels.empty() ? "no labels" : fmt::format("{} labels", spec.labels.size());
   console.say(fmt::format("list {}: {} rows to train on, {}", config.data.list, session.plan.order.entries, labels));
   if (session.plan.has_shapes()) console.say("shapes, width x height: " + describe_shapes(session.plan));

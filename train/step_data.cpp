@@ -13,7 +13,8 @@
 #include "base/files.h"
 #include "data/url.h"
 #include "models/checkpoint.h"
-#include "models/diffusion.h"
+#include "models/formulation.h"
+#include "models/withheld.h"
 
 namespace atelier {
 namespace {
@@ -105,11 +106,12 @@ std::vector<StepSample> StepData::samples_of(uint64_t step) const {
   if (config.model.kind != Kind::kDiffusion) return samples;
   std::vector<uint64_t> positions(there.batch);
   std::iota(positions.begin(), positions.end(), there.position);
-  const torch::Tensor dropped =
-      draw_label_dropout(config.seed, positions, config.model.label_dropout, torch::kCPU).contiguous();
+  const Withheld withheld = withhold(describe_model(config, manifest()->labels()), config.seed, positions, torch::kCPU);
   const std::vector<double> levels = noise_levels(there.position, there.batch);
   for (size_t i = 0; i < samples.size(); ++i) {
-    samples[i].label_dropped = samples[i].label && dropped.data_ptr<bool>()[i];
+    const auto n = static_cast<int64_t>(i);
+    samples[i].label_withheld = samples[i].label && withheld.labels[n].item<bool>();
+    samples[i].condition_withheld = recipe.condition != Condition::kNone && withheld.conditions[n].item<bool>();
     samples[i].noise_level = levels[i];
   }
   return samples;
@@ -119,7 +121,9 @@ std::vector<double> StepData::noise_levels(uint64_t begin, uint64_t count) const
   if (settings_.config.model.kind != Kind::kDiffusion) return {};
   std::vector<uint64_t> positions(count);
   std::iota(positions.begin(), positions.end(), begin);
-  const torch::Tensor levels = draw_noise_levels(settings_.config.seed, positions, torch::kCPU).contiguous();
+  const torch::Tensor levels = draw_levels(formulation_of(setting_text(settings_.config, "model.objective")),
+                                           settings_.config.seed, positions, torch::kCPU)
+                                   .contiguous();
   return {levels.data_ptr<float>(), levels.data_ptr<float>() + count};
 }
 

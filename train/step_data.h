@@ -43,11 +43,11 @@ struct StepSample {
   std::optional<Fault> fault;  ///< why that one could not be had, when another stands in
   std::string url;             ///< without credentials
   std::optional<std::string> label;
-  bool label_dropped = false;  ///< it was trained without
-  Size frame;                  ///< of its pixels
+  bool label_withheld = false, condition_withheld = false;  ///< it was trained without
+  Size frame;                                               ///< of its pixels
   Augmentation augmentation;
   Degradation degradation;
-  std::optional<double> noise_level;  ///< sigma, of diffusion
+  std::optional<double> noise_level;  ///< of diffusion: sigma of EDM, t of flow matching
 };
 
 /// What the steps of a run were given, from where it turned to its list up to its newest checkpoint. Reading is const

@@ -55,9 +55,10 @@ std::string sample_text(const StepSample& sample, const PlayerLosses& losses) {
   if (sample.attempt > 0)
     text += fmt::format(" in place of {}{}", sample.ordered,
                         sample.fault ? fmt::format(" ({})", fault_name(*sample.fault)) : "");
-  if (sample.label) text += fmt::format("  {}{}", printable(*sample.label), sample.label_dropped ? " (dropped)" : "");
+  if (sample.label) text += fmt::format("  {}{}", printable(*sample.label), sample.label_withheld ? " (withheld)" : "");
+  if (sample.condition_withheld) text += "  input image withheld";
   text += fmt::format("  {}x{}  {}", sample.frame.width, sample.frame.height, augmentation_text(sample));
-  if (sample.noise_level) text += fmt::format("  sigma {:.4g}", *sample.noise_level);
+  if (sample.noise_level) text += fmt::format("  noise level {:.4g}", *sample.noise_level);
   for (const auto& [player, loss] : losses) text += fmt::format("  {} {:.4g}", player, loss);
   return text + "  " + printable(sample.url);
 }
@@ -68,7 +69,8 @@ std::string sample_json(uint64_t step, const StepSample& sample, const PlayerLos
                {"entry", sample.entry},
                {"url", sample.url},
                {"label", or_null(sample.label)},
-               {"label_dropped", sample.label_dropped},
+               {"label_withheld", sample.label_withheld},
+               {"condition_withheld", sample.condition_withheld},
                {"attempt", sample.attempt},
                {"ordered", sample.ordered},
                {"fault", sample.fault ? Json(fault_name(*sample.fault)) : Json()},
@@ -81,7 +83,7 @@ std::string sample_json(uint64_t step, const StepSample& sample, const PlayerLos
                {"blur", sample.degradation.blur},
                {"shake", reach_of(sample.degradation.shake)},
                {"motion", length_of(sample.degradation.motion)},
-               {"sigma", or_null(sample.noise_level)},
+               {"noise_level", or_null(sample.noise_level)},
                {"loss", losses.empty() ? Json() : Json(losses)}};
   return dump(json);
 }

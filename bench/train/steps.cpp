@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "configs/program.h"
-#include "models/diffusion.h"
+#include "models/formulation.h"
 #include "models/keyed.h"
 #include "models/weights.h"
 #include "train/choices.h"
@@ -92,7 +92,7 @@ void write_inputs(const std::string& path, Objective& objective, const Config& c
     images.push_back(step.images);
     if (step.conditions.defined()) conditions.push_back(step.conditions);
     labels.push_back(step.labels);
-    sigma.push_back(draw_noise_levels(config.seed, step.positions, torch::kCPU));
+    sigma.push_back(draw_levels(formulation_of("edm"), config.seed, step.positions, torch::kCPU));
     noise.push_back(
         keyed_normal(config.seed, step.positions, Purpose::kNoise, step.images.sizes().slice(1), torch::kCPU));
   }

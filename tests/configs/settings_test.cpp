@@ -81,13 +81,14 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 max_image_size, ask_head, opt_out, agent, credentials, netrc, ca, proxy, private_,
                                 connections, threads, memory, connect, first_byte, head, get, deadline, rate, outage,
                                 stall] = DataConfig{};
-  [[maybe_unused]] const auto& [kind, channels, levels, blocks, attention, dropout, label_dropout] = ModelConfig{};
+  [[maybe_unused]] const auto& [kind, objective, channels, levels, blocks, attention, dropout, label_dropout,
+                                condition_dropout, gamma] = ModelConfig{};
   [[maybe_unused]] const auto& [run_dir, resume_, init, epochs, steps, batch, device, precision, compute, learning,
                                 schedule, warmup, decay, clip, averages, checkpoint_every, keep, every, sample_every] =
       TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 40 + 7 + 19 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 40 + 10 + 19 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {
@@ -249,14 +250,21 @@ TEST(Bytes, TakeBinaryUnitsAndRefuseOverflow) {
 }
 
 TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
-  const std::map<std::string, std::string> expected = {
-      {"data.shuffle", "full|window|none"},       {"data.shapes", "square|buckets"},
-      {"data.fit", "crop|random|pad|stretch"},    {"data.resample", "area|bilinear|lanczos"},
-      {"data.head", "always|auto|never"},         {"data.balance", "none|label"},
-      {"data.condition", "none|file|outline"},    {"model.kind", "diffusion|pix2pix"},
-      {"train.resume", "auto|never|must"},        {"train.device", "auto|cpu|cuda"},
-      {"generate.device", "auto|cpu|cuda"},       {"train.precision", "auto|float32|bfloat16|float16"},
-      {"train.rate_schedule", "constant|cosine"}, {"generate.quality", "fast|balanced|high"}};
+  const std::map<std::string, std::string> expected = {{"data.shuffle", "full|window|none"},
+                                                       {"data.shapes", "square|buckets"},
+                                                       {"data.fit", "crop|random|pad|stretch"},
+                                                       {"data.resample", "area|bilinear|lanczos"},
+                                                       {"data.head", "always|auto|never"},
+                                                       {"data.balance", "none|label"},
+                                                       {"data.condition", "none|file|outline"},
+                                                       {"model.kind", "diffusion|pix2pix"},
+                                                       {"model.objective", "edm|flow"},
+                                                       {"train.resume", "auto|never|must"},
+                                                       {"train.device", "auto|cpu|cuda"},
+                                                       {"generate.device", "auto|cpu|cuda"},
+                                                       {"train.precision", "auto|float32|bfloat16|float16"},
+                                                       {"train.rate_schedule", "constant|cosine"},
+                                                       {"generate.quality", "fast|balanced|high"}};
   std::map<std::string, std::string> found;
   for (const SettingInfo& setting : list_settings()) {
     if (setting.type.find('|') == std::string::npos) continue;
@@ -273,6 +281,7 @@ TEST(Choices, TakeEachOfTheirNamesAndNoOther) {
   EXPECT_EQ(with("data.fit", "pad").data.fit, Fit::kPad);
   EXPECT_EQ(with("data.resample", "lanczos").data.resample, Resample::kLanczos);
   EXPECT_EQ(with("model.kind", "pix2pix").model.kind, Kind::kPix2pix);
+  EXPECT_EQ(with("model.objective", "flow").model.objective, DenoisingObjective::kFlow);
   EXPECT_EQ(with("train.resume", "must").train.resume, Resume::kMust);
   EXPECT_EQ(with("train.device", "cuda").train.device, Device::kCuda);
   EXPECT_EQ(with("train.precision", "bfloat16").train.precision, Precision::kBfloat16);

@@ -34,7 +34,11 @@ class Generate : public testing::TestWithParam<std::string> {
   }
 
   static bool is_pix2pix() { return GetParam() == "pix2pix"; }
-  static ModelSpec spec() { return is_pix2pix() ? tiny_pix2pix() : tiny_diffusion(); }
+  static ModelSpec spec() {
+    ModelSpec spec = is_pix2pix() ? tiny_pix2pix() : tiny_diffusion();
+    if (GetParam() == "flow") spec.objective = "flow";
+    return spec;
+  }
 
   Words request(const Words& more) const {
     Words words{"--checkpoint", scratch_ / "run", "--label", "sofa"};
@@ -57,7 +61,7 @@ class Generate : public testing::TestWithParam<std::string> {
   const Scratch scratch_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kinds, Generate, testing::Values("diffusion", "pix2pix"),
+INSTANTIATE_TEST_SUITE_P(Kinds, Generate, testing::Values("diffusion", "flow", "pix2pix"),
                          [](const auto& kind) { return kind.param; });
 
 TEST_P(Generate, AnswersWithOneDocumentThatHoldsEveryVariation) {
@@ -72,7 +76,7 @@ TEST_P(Generate, AnswersWithOneDocumentThatHoldsEveryVariation) {
     pictures.push_back(std::get<Image>(decode(png)));
     EXPECT_EQ(pictures.back().width, spec().image_size);
     EXPECT_EQ(entry["label"], "sofa");
-    EXPECT_EQ(entry["model"], GetParam());
+    EXPECT_EQ(entry["model"], spec().kind);
     EXPECT_EQ(entry["position"], 320);
     EXPECT_EQ(entry["checkpoint"], sha256_file(checkpoint_folder(scratch_.path() / "run", 320) / "ema.safetensors"));
     EXPECT_EQ(entry["steps"], is_pix2pix() ? 1 : 3);
@@ -243,6 +247,8 @@ TEST_F(Refusal, OfAForeignCheckpoint) {
   EXPECT_THAT(refuse_weights({{"atelier.spec", huge.dump()}}), HasSubstr("larger network than the file holds"));
   spec["kind"] = "flow";
   EXPECT_THAT(refuse_weights({{"atelier.spec", spec.dump()}}), HasSubstr("flow"));
+  spec.update({{"kind", "diffusion"}, {"objective", "score"}});
+  EXPECT_THAT(refuse_weights({{"atelier.spec", spec.dump()}}), HasSubstr("objective is \"score\", not one of edm"));
   write_text(folder / "ema.safetensors", "PK\x03\x04 archive/data.pkl");
   seal(folder);
   EXPECT_THAT(refuse_checkpoint(), HasSubstr("ema.safetensors"));
@@ -269,9 +275,15 @@ TEST(GenerateFromARun, PassesOverADamagedNewestCheckpointAndSaysSo) {
   EXPECT_THAT(finished.err, HasSubstr("000000000640"));
 }
 
-TEST(GenerateFromADesign, KeepsMoreOfItTheLowerTheStrength) {
+class GenerateFromADesign : public testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Objectives, GenerateFromADesign, testing::Values("edm", "flow"),
+                         [](const auto& objective) { return objective.param; });
+
+TEST_P(GenerateFromADesign, KeepsMoreOfItTheLowerTheStrength) {
   const Scratch scratch;
-  write_checkpoint(scratch.path() / "run", tiny_diffusion());
+  ModelSpec spec = tiny_diffusion();
+  spec.objective = GetParam();
+  write_checkpoint(scratch.path() / "run", spec);
   write_chair(scratch / "chair.png", 16, 16);
   const std::string chair_png = read_text(scratch / "chair.png");
   const Image chair = std::get<Image>(decode(std::as_bytes(std::span(chair_png))));

@@ -98,6 +98,18 @@ TEST(DesignRequest, NeedsALabelOnlyWhereTheModelNeverSawUnlabelledSamples) {
   EXPECT_THAT(refusal({{"generate.label", "chair"}}, spec), HasSubstr("without labels"));
 }
 
+TEST(DesignRequest, GuidesByTheConditionOfAModelThatWasTrainedWithoutIt) {
+  const Flags guided{{"generate.condition", "a.png"}, {"generate.guidance", "3"}};
+  ModelSpec spec = model("diffusion", "outline");
+  EXPECT_THAT(refusal(guided, spec), HasSubstr("guidance strengthens a label"));
+  spec.condition_dropout = 0.1;
+  EXPECT_EQ(make_request(with_flags(guided), spec).guidance, 3);
+  spec.label_dropout = 0;
+  EXPECT_THAT(refusal(guided, spec), HasSubstr("needs --label"));
+  spec.labels.clear();
+  EXPECT_EQ(make_request(with_flags(guided), spec).guidance, 3);
+}
+
 TEST(DesignRequest, TakesTheStepsFromTheQualityUnlessTheyAreGiven) {
   const auto steps = [](const Flags& flags) {
     return make_request(with_flags(flags), model("diffusion", "none")).steps;

@@ -65,6 +65,30 @@ TEST(ModelSpec, RefusesWhatIsOutOfRange) {
   EXPECT_THAT(refusal_with("labels", {"chair", "chair"}), HasSubstr("\"chair\" twice"));
 }
 
+TEST(ModelSpec, LeavesOutWhatYoungerProgramsBroughtWhereItIsNotUsed) {
+  const json plain = ModelSpec();
+  for (const char* field : {"objective", "condition_dropout", "min_snr_gamma"}) EXPECT_FALSE(plain.contains(field));
+
+  ModelSpec spec;
+  spec.objective = "flow";
+  spec.condition_dropout = 0.25;
+  spec.min_snr_gamma = 5;
+  const json all = spec;
+  EXPECT_EQ(all.size(), plain.size() + 3);
+  EXPECT_EQ(all.get<ModelSpec>(), spec);
+  json spelled_out = plain;
+  spelled_out.update({{"objective", "edm"}, {"condition_dropout", 0}, {"min_snr_gamma", 0}});
+  EXPECT_EQ(spelled_out.get<ModelSpec>(), ModelSpec());
+}
+
+TEST(ModelSpec, RefusesObjectivesAndSharesThatThereAreNot) {
+  EXPECT_THAT(refusal_with("objective", "vae"), HasSubstr("objective is \"vae\", not one of edm, flow"));
+  EXPECT_THAT(refusal_with("condition_dropout", 1), HasSubstr("condition_dropout is 1, outside"));
+  EXPECT_THAT(refusal_with("min_snr_gamma", -1), HasSubstr("min_snr_gamma is -1, outside 0..1000"));
+  EXPECT_THAT(refusal_with("min_snr_gamma", 1e300), HasSubstr("min_snr_gamma is 1e+300"));
+  EXPECT_THAT(refusal_with("min_snr_gamma", "5"), HasSubstr("min_snr_gamma is not a number"));
+}
+
 TEST(ModelSpec, RefusesAFieldItDoesNotKnow) { EXPECT_THAT(refusal_with("heads", 4), HasSubstr("heads is not known")); }
 
 }  // namespace

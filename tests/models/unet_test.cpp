@@ -69,7 +69,7 @@ TEST(UNet, AnswersAsPlainPyTorchDoesWithTheSameWeights) {
   const torch::Tensor sigma = in.at("in.sigma"), noisy = in.at("in.noisy");
   EXPECT_GT(in.at("out.network").std().item<double>(), 0.1);
   EXPECT_LT(largest(network(noisy, sigma.log() / 4) - in.at("out.network")), 1e-4);
-  EXPECT_LT(largest(denoise(network, noisy, sigma) - in.at("out.denoised")), 1e-4);
+  EXPECT_LT(largest(denoise(network, noisy, precondition(sigma)) - in.at("out.denoised")), 1e-4);
 }
 
 TEST(UNet, NamesItsTensorsAsThePythonModuleDoes) {

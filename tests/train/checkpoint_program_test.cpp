@@ -212,6 +212,21 @@ TEST_F(CheckpointsOfARun, AreExportedAsOneFile) {
   EXPECT_EQ(found["position"], 24);
 }
 
+TEST_F(CheckpointsOfARun, SayWhichObjectiveTheyWereTrainedFor) {
+  const fs::path run_dir = folder_ / "run", out = folder_ / "out.safetensors";
+  const auto start = arguments(
+      run_dir, "diffusion", {{"train.epochs", "1"}, {"model.objective", "flow"}, {"model.condition_dropout", "0.2"}});
+  std::string log;
+  ASSERT_EQ(run(start, &log), 0) << log;
+  EXPECT_THAT(log, AllOf(HasSubstr("model diffusion by flow matching at 16 pixels"), HasSubstr("flow loss")));
+  const json model = json::parse(inspected({run_dir, "--json"}))["model"];
+  EXPECT_EQ(model["objective"], "flow");
+  EXPECT_EQ(model["condition_dropout"], 0.2);
+  EXPECT_THAT(inspected({run_dir}), HasSubstr("diffusion by flow matching at 16 pixels"));
+  ASSERT_EQ(exported({run_dir, "--out", out}, &log), 0) << log;
+  EXPECT_EQ(load_weights(out).spec.objective, "flow");
+}
+
 TEST_F(CheckpointsOfARun, AreExportedFromTheNewestGoodOne) {
   const fs::path run_dir = finished_run("diffusion"), out = folder_ / "out.safetensors";
   damage(run_dir / "positions/000000000024/model.safetensors");

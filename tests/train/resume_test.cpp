@@ -225,7 +225,7 @@ TEST_F(FineTuning, RefusesWeightsThatAreNone) {
 }
 
 struct Arithmetic {
-  std::string kind, precision;
+  std::string kind, precision, objective = "edm";
 };
 
 class ResumeInEachPrecision : public Resume, public testing::WithParamInterface<Arithmetic> {};
@@ -233,6 +233,9 @@ class ResumeInEachPrecision : public Resume, public testing::WithParamInterface<
 TEST_P(ResumeInEachPrecision, IsTheSameRunInThreeLegs) {
   auto verify = arguments(folder_ / "run", GetParam().kind,
                           {{"train.precision", GetParam().precision},
+                           {"model.objective", GetParam().objective},
+                           {"model.condition_dropout", "0.3"},
+                           {"model.min_snr_gamma", GetParam().objective == "flow" ? "5" : "0"},
                            {"train.rate_schedule", "cosine"},
                            {"train.epochs", "4"},
                            {"train.warmup", "20"},
@@ -247,9 +250,12 @@ TEST_P(ResumeInEachPrecision, IsTheSameRunInThreeLegs) {
 
 INSTANTIATE_TEST_SUITE_P(Arithmetics, ResumeInEachPrecision,
                          testing::Values(Arithmetic{"diffusion", "bfloat16"}, Arithmetic{"diffusion", "float16"},
-                                         Arithmetic{"pix2pix", "bfloat16"}, Arithmetic{"pix2pix", "float16"}),
+                                         Arithmetic{"diffusion", "float32", "flow"},
+                                         Arithmetic{"diffusion", "bfloat16", "flow"}, Arithmetic{"pix2pix", "bfloat16"},
+                                         Arithmetic{"pix2pix", "float16"}),
                          [](const auto& arithmetic) {
-                           return arithmetic.param.kind + "_" + arithmetic.param.precision;
+                           const auto& [kind, precision, objective] = arithmetic.param;
+                           return kind + "_" + precision + "_" + objective;
                          });
 
 }  // namespace

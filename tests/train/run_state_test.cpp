@@ -135,6 +135,37 @@ TEST_F(Resuming, RefusesAnotherModelSeedOrOrder) {
   EXPECT_EQ(refusal(), "");
 }
 
+TEST_F(Resuming, RefusesAnotherObjectiveAndItsOptions) {
+  const Config first = config_;
+  config_.model.objective = DenoisingObjective::kFlow;
+  EXPECT_THAT(refusal(), HasSubstr("the model's objective was edm and is flow now"));
+  config_ = first;
+  config_.model.min_snr_gamma = 5;
+  EXPECT_THAT(refusal(), HasSubstr("the model's min_snr_gamma was 0.0 and is 5.0 now"));
+  config_ = first;
+  config_.data.condition = Condition::kOutline;
+  config_.model.condition_dropout = 0.5;
+  const RunState conditioned = begin_run(config_, manifest_, 1000);
+  EXPECT_EQ(describe_model(config_, {}).condition_dropout, 0.5);
+  config_.model.condition_dropout = 0;
+  saved_ = conditioned;
+  EXPECT_THAT(refusal(), HasSubstr("the model's condition_dropout was 0.5 and is 0.0 now"));
+}
+
+TEST_F(Resuming, GoesOnWithARunThatIsOlderThanTheObjectives) {
+  nlohmann::json old = to_json(saved_);
+  for (const char* field : {"objective", "condition_dropout", "min_snr_gamma"}) {
+    EXPECT_EQ(old["identity"].erase(std::string("the model's ") + field), 1U) << field;
+    EXPECT_EQ(old["settings"].erase(std::string("model.") + field), 1U) << field;
+  }
+  saved_ = run_state_from_json(old);
+  std::vector<std::string> warnings;
+  continue_run(saved_, config_, manifest_, false, warnings);
+  EXPECT_THAT(warnings, testing::IsEmpty());
+  config_.model.objective = DenoisingObjective::kFlow;
+  EXPECT_THAT(refusal(), HasSubstr("the model's objective was edm and is flow now"));
+}
+
 TEST_F(Resuming, RefusesDangerousChangesUntilTheyAreAccepted) {
   config_.train.learning_rate = 0.5;
   config_.data.flip = false;

@@ -204,15 +204,15 @@ TEST_P(StepsOfEachKind, IsWhatTheRunWasGiven) {
     if (position >= 20) EXPECT_FALSE(sample["flip"]) << "changed by the second start";
     EXPECT_NEAR(sample["brightness"].get<double>(), 1, position < 20 ? 0.2 : 0.6);
     if (!diffusion) {
-      EXPECT_TRUE(sample["sigma"].is_null());
-      EXPECT_FALSE(sample["label_dropped"]);
+      EXPECT_TRUE(sample["noise_level"].is_null());
+      EXPECT_FALSE(sample["label_withheld"]);
       continue;
     }
     const double sigma = std::exp(-1.2 + 1.2 * random_normal(0, position, Purpose::kNoiseLevel));
-    EXPECT_NEAR(sample["sigma"].get<double>(), sigma, 1e-5 * sigma);
+    EXPECT_NEAR(sample["noise_level"].get<double>(), sigma, 1e-5 * sigma);
     float drawn = 0;
     fill_uniform({&drawn, 1}, 0, position, Purpose::kLabelDropout);
-    EXPECT_EQ(sample["label_dropped"], !text.empty() && drawn < 0.3F) << position;
+    EXPECT_EQ(sample["label_withheld"], !text.empty() && drawn < 0.3F) << position;
   }
   EXPECT_THAT(early, AllOf(testing::Contains(5), testing::Contains(7))) << "verdicts of later steps change nothing";
   EXPECT_THAT(late, testing::Not(AllOf(testing::Contains(5), testing::Contains(7))));
@@ -220,7 +220,7 @@ TEST_P(StepsOfEachKind, IsWhatTheRunWasGiven) {
   const auto any = [&](const auto& is) { return std::ranges::any_of(told, is); };
   EXPECT_TRUE(any([](const json& sample) { return sample["flip"] == true; }));
   EXPECT_TRUE(any([](const json& sample) { return sample["noise"] > 0 && sample["blur"] > 0; }));
-  EXPECT_EQ(any([](const json& sample) { return sample["label_dropped"] == true; }), diffusion);
+  EXPECT_EQ(any([](const json& sample) { return sample["label_withheld"] == true; }), diffusion);
 
   std::string said;
   ASSERT_EQ(ask({"--step", "9"}, &said), 0);
@@ -339,7 +339,7 @@ TEST_P(StepsOfEachKind, ShowsTheSamplesWithTheHighestLosses) {
     std::vector<json> stretch(told.begin() + static_cast<ptrdiff_t>(begin),
                               told.begin() + static_cast<ptrdiff_t>(std::min(begin + kStretch, told.size())));
     if (GetParam() == "diffusion")
-      std::ranges::sort(stretch, {}, [](const json& sample) { return sample["sigma"].get<double>(); });
+      std::ranges::sort(stretch, {}, [](const json& sample) { return sample["noise_level"].get<double>(); });
     const size_t peers = GetParam() == "diffusion" ? stretch.size() / 4 : stretch.size();
     for (size_t i = 0; i < stretch.size(); ++i) {
       double mean = 0;
