@@ -5,6 +5,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configs/config.h"
@@ -16,13 +17,13 @@
 /// A contact sheet of a list's entries, for people to look at.
 namespace atelier {
 
+inline constexpr int kTileSide = 160;  ///< pixels
+
 /// The picture of an entry, or why there is none.
 struct EntryPicture {
   std::optional<Image> image;  ///< kTileSide square
   std::optional<Failure> failure;
 };
-
-inline constexpr int kTileSide = 160;  ///< pixels
 
 /// Fetches the pictures of `entries`, cut to a square as the run's settings have it (those of several shapes are
 /// padded), not augmented. What fails for a while is asked again for at most 10 s. A stop leaves the rest with neither.

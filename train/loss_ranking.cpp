@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <tuple>
 
 namespace atelier {
-
 namespace {
 
 constexpr size_t kQuarters = 4;

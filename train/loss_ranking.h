@@ -23,8 +23,8 @@ struct EntryLoss {
 };
 
 /// Ranks entries by how much higher their losses are than those of their peers: the samples of the same stretch of the
-/// run and the same quarter of its noise levels. So neither does an entry seem bad that was seen early, when all losses
-/// were high, nor one that was drawn little noise, which makes the loss of any sample high or low.
+/// run and the same quarter of its noise levels. So an entry does not seem bad for being seen early, when all losses
+/// were high, nor for the noise that it was drawn, which decides about a loss more than the picture does.
 class LossRanking {
  public:
   /// Samples of a stretch: the steps that first come to so many.

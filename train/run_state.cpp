@@ -29,7 +29,8 @@ json optional_fields(const ModelSpec& spec) {
 
 /// Says of a run that is older than these settings what it did.
 void name_younger_settings(RunState& state) {
-  for (const auto& [field, value] : optional_fields({}).items()) {
+  const json fields = optional_fields({});
+  for (const auto& [field, value] : fields.items()) {
     state.identity.emplace("the model's " + field, value);
     state.settings.emplace("model." + field, setting_text({}, "model." + field));
   }

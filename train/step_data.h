@@ -30,8 +30,8 @@ struct SavedRun {
 /// std::invalid_argument when none is good.
 SavedRun read_saved_run(const std::filesystem::path& run_dir, std::vector<std::string>& warnings);
 
-/// The run's settings; of `given`, which is not only defaults, those that say where the list lies and how images are
-/// fetched. Throws std::invalid_argument for a flag that would be ignored.
+/// The run's settings, but where `given` says anew where the list lies and how images are fetched. Throws
+/// std::invalid_argument for a flag that says anything else.
 Resolved settings_of_run(const RunState& state, const Resolved& given);
 
 /// One sample as a step was given it.

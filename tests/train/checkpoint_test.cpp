@@ -94,7 +94,10 @@ TEST(Checkpoint, NeedsRoomForTwoBesideThoseThatStay) {
     return "";
   };
   const uint64_t free = fs::space(run.path()).available;
+  const fs::path left_behind = run / "positions" / "000000000008.partial";
+  fs::create_directories(left_behind);
   EXPECT_EQ(refusal(0, {}, free / 4), "");
+  EXPECT_FALSE(fs::exists(left_behind)) << "of a saving that was killed";
   const std::string said = refusal(0, {}, free);
   EXPECT_THAT(said, testing::HasSubstr("no room for two more checkpoints"));
   EXPECT_THAT(said, testing::HasSubstr(fmt::format("{} bytes are needed", 2 * free)));

@@ -127,12 +127,12 @@ Config small_config() {
 }
 
 RunState small_state(const Config& config) {
-  RunState state{.clock = Clock(static_cast<uint64_t>(config.train.batch_size), 120),
-                 .identity = {{"seed", 0}},
-                 .lists = {{.position = 0, .sha256 = "none"}},
-                 .choices = make_choices(config, 1000),
-                 .settings = nlohmann::json::object()};
-  return state;
+  const RunState state{.clock = Clock(static_cast<uint64_t>(config.train.batch_size), 120),
+                       .identity = {{"seed", 0}},
+                       .lists = {{.position = 0, .sha256 = "none"}},
+                       .choices = make_choices(config, 1000),
+                       .settings = nlohmann::json::object()};
+  return run_state_from_json(to_json(state));  // with what this version says of an older one
 }
 
 Snapshot snapshot_at(uint64_t position, int64_t size) {

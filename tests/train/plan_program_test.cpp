@@ -309,9 +309,13 @@ TEST_F(PlanOfARun, SaysThatAStepDoesNotFit) {
   GTEST_SKIP() << "a sanitizer needs more address space than this test leaves";
 #endif
   std::string command = fmt::format("ulimit -v 3500000; exec {}/atelier-train --plan", ATELIER_BIN_DIR);
-  for (const std::string& word : arguments(
-           run_dir_, "diffusion",
-           {{"data.image_size", "64"}, {"data.held_out", "0"}, {"model.channels", "64"}, {"train.batch_size", "4096"}}))
+  for (const std::string& word : arguments(run_dir_, "diffusion",
+                                           {{"data.image_size", "64"},
+                                            {"data.held_out", "0"},
+                                            {"model.channels", "64"},
+                                            {"train.epochs", "1"},
+                                            {"train.keep_checkpoints", "1"},
+                                            {"train.batch_size", "4096"}}))
     command += " '" + word + "'";
   const fs::path log = folder_ / "log";
   const int status = std::system(fmt::format("{} > /dev/null 2> {}", command, log.string()).c_str());

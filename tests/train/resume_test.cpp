@@ -254,8 +254,8 @@ INSTANTIATE_TEST_SUITE_P(Arithmetics, ResumeInEachPrecision,
                                          Arithmetic{"diffusion", "bfloat16", "flow"}, Arithmetic{"pix2pix", "bfloat16"},
                                          Arithmetic{"pix2pix", "float16"}),
                          [](const auto& arithmetic) {
-                           const auto& [kind, precision, objective] = arithmetic.param;
-                           return kind + "_" + precision + "_" + objective;
+                           const Arithmetic& own = arithmetic.param;
+                           return own.kind + "_" + own.precision + "_" + own.objective;
                          });
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include "train/step_data.h"
+
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
@@ -19,6 +21,7 @@
 #include "images/transform.h"
 #include "tests/support/loopback_server.h"
 #include "tests/train/program.h"
+#include "train/step_text.h"
 #include "train/trace.h"
 
 /// `atelier-train data`: what it says about real runs is held against what their traces say, and against the pixels.
@@ -201,7 +204,7 @@ TEST_P(StepsOfEachKind, IsWhatTheRunWasGiven) {
     } else {
       EXPECT_TRUE(sample["fault"].is_null());
     }
-    if (position >= 20) EXPECT_FALSE(sample["flip"]) << "changed by the second start";
+    EXPECT_FALSE(position >= 20 && sample["flip"]) << "changed by the second start";
     EXPECT_NEAR(sample["brightness"].get<double>(), 1, position < 20 ? 0.2 : 0.6);
     if (!diffusion) {
       EXPECT_TRUE(sample["noise_level"].is_null());
@@ -297,18 +300,44 @@ TEST_F(Steps, RefusesWhatItCannotTell) {
   EXPECT_THAT(refusal({"--step", "4"}), HasSubstr("The newest good checkpoint is of step 3"));
 }
 
-TEST_F(Steps, PrintsNoPassword) {
-  std::ofstream list(folder_ / "secret.csv", std::ios::app);
-  list << "url\n";
-  for (int row = 0; row < kRows; ++row) list << row << ".png\n";
-  list << "http://user:secret@127.0.0.1/1.png\n";
+TEST(StepData, NamesSubstitutesAndNoPassword) {
+  const TemporaryFolder folder;
+  std::ofstream list(folder / "list.csv");
+  list << "url,label\n";
+  for (int row = 0; row < 8; ++row) list << "https://user:secret@example.org/" << row << ".png,chair\n";
   list.close();
-  leg("diffusion", {{"data.list", folder_ / "secret.csv"}, {"data.condition", "none"}}, 6);
-  std::string said, json;
-  ASSERT_EQ(ask({"--step", "1:6"}, &said), 0);
-  ASSERT_EQ(ask({"--step", "1:6", "--json"}, &json), 0);
-  EXPECT_THAT(said + json, testing::Not(HasSubstr("secret@")));
-  EXPECT_THAT(said, HasSubstr("in place of 10 (bad-url)"));
+  const Resolved settings = resolve({Layer{"test",
+                                           {{"data.list", folder / "list.csv"},
+                                            {"train.batch_size", "4"},
+                                            {"train.device", "cpu"},
+                                            {"train.precision", "float32"}}}});
+  const auto manifest = std::make_shared<const Manifest>(folder / "list.csv");
+  SavedRun run{.state = begin_run(settings.config, *manifest, 1000), .verdicts = {}};
+  for (int step = 0; step < 3; ++step) run.state.clock.advance();
+  const auto first = StepData(settings, manifest, run).samples_of(1);
+  ASSERT_EQ(first.size(), 4U);
+  for (const StepSample& sample : first) {
+    EXPECT_EQ(sample.url, fmt::format("https://***@example.org/{}.png", sample.entry));
+    EXPECT_EQ(sample.attempt, 0U);
+  }
+
+  run.verdicts.add({.entry = first[2].entry, .position = 2, .url = {}, .fault = Fault::kTimeout, .detail = {}});
+  run.verdicts.add({.entry = first[1].entry, .position = 2, .url = {}, .fault = Fault::kTls, .detail = {}});
+  const StepData data(settings, manifest, run);
+  const auto again = data.samples_of(1);
+  for (const size_t same : {0, 1, 3}) EXPECT_EQ(again[same].entry, first[same].entry) << "barred later, if at all";
+  EXPECT_GT(again[2].attempt, 0U);
+  EXPECT_EQ(again[2].ordered, first[2].entry);
+  EXPECT_EQ(again[2].fault, Fault::kTimeout);
+  EXPECT_NE(again[2].entry, first[1].entry);
+  EXPECT_THAT(
+      sample_text(again[2], {{"denoiser", 0.25F}}),
+      AllOf(HasSubstr(fmt::format("  2  entry {} in place of {} (timeout)  chair", again[2].entry, first[2].entry)),
+            HasSubstr("64x64"), HasSubstr("  denoiser 0.25  https://***@example.org/")));
+  const EntryLoss loss{.entry = 3, .seen = 2, .loss = 0.5, .relative = 1.5};
+  for (const std::string& text : {ranking_text(1, loss, manifest->entry(3), {}),
+                                  ranking_json(1, loss, manifest->entry(3), {}), sample_json(1, again[0], {})})
+    EXPECT_THAT(text, AllOf(HasSubstr("https://***@example.org/"), testing::Not(HasSubstr("secret"))));
 }
 
 /// The mean colour of a rectangle.
