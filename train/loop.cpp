@@ -48,6 +48,7 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
 
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
+  tolerate([&] { report_.status(clock(), "running"); });
   while (goes_on() && !stop.stop_requested() && step(stop)) {
     if (epoch_ends()) show_epoch();
     save_what_is_due();
@@ -79,20 +80,21 @@ int64_t TrainingLoop::epoch() const {
 
 /// False: stopped while it waited for data.
 bool TrainingLoop::step(const std::stop_token& stop) {
-  const auto asked = Time::now();
+  PhaseClock times(Phase::kWait);
   const Batch batch = next_batch(stop);
   if (batch.size == 0) return false;
-  const auto got = Time::now();
+  times.enter(Phase::kCopy);
   const Examples examples = to_examples(batch, trainer_.state().choices.device);
-  const StepResult result = trainer_.step(examples);
-  const auto done = Time::now();
+  const PhaseTimes before = times.stop();
+  StepResult result = trainer_.step(examples);
+  for (size_t phase = 0; phase < before.size(); ++phase) result.times[phase] += before[phase];
   tolerate([&] { faults_.step(batch, examples, result, [&](const auto& sentence) { console_.warn(sentence); }); });
   trainer_.refuse_divergence();
   if (trace_) trace_->step(clock(), batch, players_, result);
   tell(writer_.poll());
   tolerate([&] { losses_.step(clock(), players_, result); });
   tolerate([&] {
-    report_.step(clock(), result, {seconds_between(asked, got), seconds_between(got, done)});
+    report_.step(clock(), result);
     if (status_.due()) report_.status(clock(), "running");
     if (stream_report_.due()) write_stream_report();
   });
@@ -133,6 +135,7 @@ void TrainingLoop::show_epoch() {
   }
   tolerate([&] { report_.status(clock(), "running"); });
   console_.say(report_.progress(clock()));
+  tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit.sentence)); });
 }
 
 void TrainingLoop::write_stream_report() const {

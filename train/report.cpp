@@ -4,6 +4,8 @@
 #include <chrono>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <numeric>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "images/encode.h"
@@ -30,6 +32,8 @@ std::string duration_text(double seconds) {
   return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
+double seconds_of(const PhaseTimes& times) { return std::accumulate(times.begin(), times.end(), 0.0); }
+
 void cut_samples(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
   for (const auto& entry : fs::directory_iterator(folder))
@@ -38,13 +42,13 @@ void cut_samples(const fs::path& folder, uint64_t position) {
 
 }  // namespace
 
-void Interval::add(const StepResult& result, const StepTime& time, uint64_t samples) {
+void Interval::add(const StepResult& result, uint64_t samples) {
   ++steps_;
   samples_ += samples;
   skipped_ += result.skipped;
   overflows_ += result.overflows;
-  waited_ += time.waited;
-  computed_ += time.computed;
+  waited_ += result.times[static_cast<size_t>(Phase::kWait)];
+  computed_ += seconds_of(result.times) - result.times[static_cast<size_t>(Phase::kWait)];
   losses_.resize(result.losses.size());
   norms_.resize(result.norms.size());
   for (size_t player = 0; player < losses_.size(); ++player) {
@@ -70,9 +74,10 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
     held_out_set_ = last.value("set", "");
 }
 
-void Report::step(const Clock& clock, const StepResult& result, const StepTime& time) {
-  interval_.add(result, time, clock.batch());
-  seconds_ += time.waited + time.computed;
+void Report::step(const Clock& clock, const StepResult& result) {
+  interval_.add(result, clock.batch());
+  phases_.add(result.times);
+  seconds_ += seconds_of(result.times);
   if (clock.step() % kStepsPerLine == 0 || clock.step() % steps_per_epoch_ == 0 || clock.finished())
     write_interval(clock, result.rate);
 }
@@ -119,6 +124,20 @@ bool Report::held_out(const Clock& clock, const std::string& name, const HeldOut
   return before.empty() || before == loss.set;
 }
 
+std::string Report::times(const Clock& clock, const std::string& stream) {
+  const PhaseReport phases = std::exchange(phases_, {});
+  const std::string verdict = phases.verdict(stream);
+  write_line(clock, {{"kind", "time"},
+                     {"steps", phases.steps()},
+                     {"seconds", json(phases.to_json())},
+                     {"limit", phases.data_limits() ? "data" : "compute"},
+                     {"verdict", verdict}});
+  for (size_t phase = 0; phase < kPhaseNames.size(); ++phase)
+    events_.scalar(fmt::format("seconds/{}", kPhaseNames[phase]), clock.position(),
+                   phases.mean(static_cast<Phase>(phase)));
+  return verdict;
+}
+
 void Report::samples(const Clock& clock, const Image& grid) {
   const std::vector<std::byte> png = encode_png(grid);
   const std::string_view bytes(std::bit_cast<const char*>(png.data()), png.size());
@@ -129,6 +148,7 @@ void Report::samples(const Clock& clock, const Image& grid) {
 void Report::status(const Clock& clock, const std::string& state) {
   const Interval& shown = recent_.steps() > 0 ? recent_ : interval_;
   json status = {{"state", state},
+                 {"pid", ::getpid()},
                  {"position", clock.position()},
                  {"total_positions", clock.total()},
                  {"step", clock.step()},

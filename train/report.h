@@ -15,16 +15,10 @@
 
 namespace atelier {
 
-/// How long one step took, in seconds.
-struct StepTime {
-  double waited = 0;  ///< for the batch
-  double computed = 0;
-};
-
 /// Means over the steps since the last report.
 class Interval {
  public:
-  void add(const StepResult& result, const StepTime& time, uint64_t samples);
+  void add(const StepResult& result, uint64_t samples);
   uint64_t steps() const { return steps_; }
   uint64_t skipped() const { return skipped_; }
   uint64_t overflows() const { return overflows_; }
@@ -49,10 +43,13 @@ class Report {
          int64_t steps_per_epoch);
 
   /// After each step; `clock` has it. Every 10 steps a line of metrics is written.
-  void step(const Clock& clock, const StepResult& result, const StepTime& time);
+  void step(const Clock& clock, const StepResult& result);
 
   /// At the end of an epoch; `name` is what `loss` measures. False: over other samples than the run measured before.
   bool held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss);
+  /// Writes where the time went since the last such line, and returns what limits the run, for a person. `stream` says
+  /// which part of the stream the others wait for.
+  std::string times(const Clock& clock, const std::string& stream);
   void samples(const Clock& clock, const Image& grid);
   void text(const Clock& clock, const std::string& tag, const std::string& text) {
     events_.text(tag, clock.position(), text);
@@ -76,6 +73,7 @@ class Report {
   EventWriter events_;
   Interval interval_;                    // since the last line of metrics
   Interval recent_;                      // the last whole one, for people
+  PhaseReport phases_;                   // since the last line of times
   std::optional<HeldOutLoss> held_out_;  // the last one
   std::string held_out_name_, held_out_set_;
   double seconds_ = 0;  // spent in steps by this process

@@ -57,26 +57,34 @@ torch::Tensor Trainer::mean_loss(const torch::Tensor& losses) const {
 StepResult Trainer::step(const Examples& examples) {
   Clock& clock = state_.clock;
   const double middle = static_cast<double>(clock.position()) + 0.5 * static_cast<double>(clock.batch());
+  PhaseClock times(Phase::kOther);
   StepResult result;
   result.rate = learning_rate(config_.train, middle, clock.total());
   std::vector<PendingUpdate> updates;  // of each player
   for (size_t player = 0; player < players_.size(); ++player) {
     Optimizer& optimizer = optimizers_[player];
     optimizer.zero_gradients();
+    times.enter(Phase::kForward);
     const torch::Tensor own = losses(player, examples);
+    times.enter(Phase::kBackward);
     optimizer.backward(mean_loss(own));
+    times.enter(Phase::kOptimizer);
     // A fault bars the players after it as well, so that their weights stay those that it came from.
     const PendingUpdate* const before = updates.empty() ? nullptr : &updates.back();
     updates.push_back(optimizer.step(result.rate, config_.train.clip, before));
     updates.back().sample_losses = own.detach();
   }
+  times.enter(Phase::kOther);
   clock.advance();
   objective_.observe(examples, config_.seed);
+  times.enter(Phase::kAverages);
   const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
   for (auto* averages : {&averages_, &long_averages_})
     for (Average& average : *averages) average.update(clock.position(), kept);
+  times.enter(Phase::kOther);
   read(result, read_updates(updates));  // last: all work is in the device's queue by now
   count(result);
+  result.times = times.stop();
   return result;
 }
 

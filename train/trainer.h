@@ -10,6 +10,7 @@
 #include "train/checkpoint.h"
 #include "train/fault_finder.h"
 #include "train/optimizer.h"
+#include "train/phases.h"
 #include "train/run_state.h"
 
 namespace atelier {
@@ -37,6 +38,7 @@ struct StepResult {
   uint64_t skipped = 0;    ///< updates left out for a fault: that player's, and those of the players after it
   uint64_t overflows = 0;  ///< updates left out because the scale of the loss was too large for float16
   std::optional<StepFault> fault;
+  PhaseTimes times{};  ///< without waiting and copying
 };
 
 /// Batch -> loss -> step. Owns optimizers, scalers and averages; the objective owns the networks. Bit for bit the same

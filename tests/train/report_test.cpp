@@ -21,12 +21,21 @@ std::vector<nlohmann::json> metrics_of(const std::filesystem::path& run_dir) {
   return metrics;
 }
 
+constexpr PhaseTimes kTimes{0.25, 0.125, 0.25, 0.25, 0.0625, 0.0625, 0};
+
 /// Steps whose loss is their number.
 void report_steps(Report& report, Clock& clock, int count) {
   for (int i = 0; i < count; ++i) {
     clock.advance();
     const auto step = static_cast<double>(clock.step());
-    report.step(clock, {{step, -step}, {1, 2}, 0.01, clock.step() == 3, clock.step() == 4 ? 2U : 0U, {}}, {0.25, 0.75});
+    report.step(clock, {.losses = {step, -step},
+                        .sample_losses = {},
+                        .norms = {1, 2},
+                        .rate = 0.01,
+                        .skipped = clock.step() == 3,
+                        .overflows = clock.step() == 4 ? 2U : 0U,
+                        .fault = {},
+                        .times = kTimes});
   }
 }
 
@@ -118,6 +127,23 @@ TEST(Report, TellsHowFarARunIs) {
   EXPECT_EQ(status["seconds_left"], 70);
   EXPECT_EQ(status["held_out"]["average"], 0.25);
   EXPECT_EQ(status["loss"]["generator"], 25.5);
+}
+
+TEST(Report, SaysWhereTheTimeGoes) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  Report report(run.path(), kPlayers, clock, 100);
+  report_steps(report, clock, 5);
+  EXPECT_EQ(report.times(clock, "network: a"),
+            "data is the limit: 25 % of the time goes into waiting for it (network: a)");
+  const auto line = metrics_of(run.path()).back();
+  EXPECT_EQ(line["kind"], "time");
+  EXPECT_EQ(line["steps"], 5);
+  EXPECT_EQ(line["limit"], "data");
+  double sum = 0;
+  for (const auto& name : kPhaseNames) sum += line["seconds"][std::string(name)]["mean"].get<double>();
+  EXPECT_DOUBLE_EQ(sum, line["seconds"]["step"]["mean"]);
+  EXPECT_DOUBLE_EQ(line["seconds"]["optimizer"]["max"], 0.0625);
 }
 
 TEST(Report, TellsHeldOutLossesOfOtherSamplesApart) {
