@@ -9,8 +9,16 @@ endif()
 add_library(atelier_torch INTERFACE)
 add_library(atelier::torch ALIAS atelier_torch)
 set_target_properties(atelier_torch PROPERTIES EXPORT_NAME torch)
-# OpenMP is what at::parallel_for works with; without it, it works alone.
-target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES} OpenMP::OpenMP_CXX)
+target_link_libraries(atelier_torch INTERFACE ${TORCH_LIBRARIES})
+# OpenMP is what at::parallel_for works with; without it, it works alone. LibTorch brings one: a second one beside it
+# would have threads of its own.
+file(GLOB openmp_of_torch ${TORCH_INSTALL_PREFIX}/lib/libgomp*.so*)
+if(openmp_of_torch)
+  target_compile_options(atelier_torch INTERFACE ${OpenMP_CXX_FLAGS})
+  target_link_libraries(atelier_torch INTERFACE $<BUILD_INTERFACE:${openmp_of_torch}> $<INSTALL_INTERFACE:OpenMP::OpenMP_CXX>)
+else()
+  target_link_libraries(atelier_torch INTERFACE OpenMP::OpenMP_CXX)
+endif()
 target_include_directories(atelier_torch SYSTEM INTERFACE "$<BUILD_INTERFACE:${TORCH_INCLUDE_DIRS}>")
 # Its include folder carries a newer fmt than the system's library: next to LibTorch, fmt is its headers.
 target_compile_definitions(atelier_torch INTERFACE FMT_HEADER_ONLY)
@@ -29,8 +37,11 @@ if(ATELIER_SANITIZE STREQUAL "thread")
   target_compile_options(atelier_warnings INTERFACE -Wno-tsan)
 endif()
 
-# Everything whose every file needs the whole of LibTorch shares one precompiled header, that of models.
+# Everything that needs the whole of LibTorch shares one precompiled header, that of models. WITHOUT names the files of
+# `target` that do not: the header alone takes 12 s of each that has it.
 function(atelier_precompile target)
+  cmake_parse_arguments(arg "" "" "WITHOUT" ${ARGN})
+  set_source_files_properties(${arg_WITHOUT} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
   if(target STREQUAL atelier_models)
     target_precompile_headers(${target} PRIVATE <torch/torch.h>)
     return()
