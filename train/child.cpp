@@ -9,37 +9,66 @@
 #include <utility>
 
 #include "base/files.h"
+#include "configs/settings.h"
 
 namespace atelier {
 namespace {
 
-/// The settings of posix_spawn that send stderr to a file.
-class ErrorsTo {
+/// Where the child's streams go, and to which session it belongs.
+class Surroundings {
  public:
-  explicit ErrorsTo(const std::filesystem::path& file) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  Surroundings(const std::filesystem::path& log, bool background) {
+    posix_spawn_file_actions_init(&files_);
+    posix_spawnattr_init(&attributes_);
+    const int mode = O_WRONLY | O_CREAT | (background ? O_APPEND : O_TRUNC);
+    posix_spawn_file_actions_addopen(&files_, STDERR_FILENO, log.c_str(), mode, 0644);
+    if (!background) return;
+    posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&files_, STDERR_FILENO, STDOUT_FILENO);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID);
   }
-  ~ErrorsTo() { posix_spawn_file_actions_destroy(&actions_); }
-  ErrorsTo(const ErrorsTo&) = delete;
-  ErrorsTo& operator=(const ErrorsTo&) = delete;
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
+  ~Surroundings() {
+    posix_spawn_file_actions_destroy(&files_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  Surroundings(const Surroundings&) = delete;
+  Surroundings& operator=(const Surroundings&) = delete;
+  const posix_spawn_file_actions_t* files() const { return &files_; }
+  const posix_spawnattr_t* attributes() const { return &attributes_; }
 
  private:
-  posix_spawn_file_actions_t actions_{};
+  posix_spawn_file_actions_t files_{};
+  posix_spawnattr_t attributes_{};
 };
 
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 }  // namespace
 
-Child::Child(std::vector<std::string> arguments, const std::filesystem::path& log) : log_(log) {
+std::vector<std::string> as_flags(const Config& config) {
+  std::vector<std::string> flags;
+  for (const SettingInfo& setting : list_settings()) {
+    if (setting.key.starts_with("generate.")) continue;
+    flags.push_back("--" + setting.key);
+    flags.push_back(setting_text(config, setting.key));
+  }
+  return flags;
+}
+
+Child::Child(std::vector<std::string> arguments, const std::filesystem::path& log)
+    : Child(std::move(arguments), log, /*background=*/false) {}
+
+Child Child::in_background(std::vector<std::string> arguments, const std::filesystem::path& log) {
+  return Child(std::move(arguments), log, /*background=*/true);
+}
+
+Child::Child(std::vector<std::string> arguments, const std::filesystem::path& log, bool background) : log_(log) {
   arguments.insert(arguments.begin(), "atelier-train");
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
-  const ErrorsTo errors(log);
-  const int error = posix_spawn(&process_, "/proc/self/exe", errors.get(), nullptr, argv.data(), environ);
+  const Surroundings around(log, background);
+  const int error = posix_spawn(&process_, "/proc/self/exe", around.files(), around.attributes(), argv.data(), environ);
   if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start another process");
 }
 

@@ -6,14 +6,21 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "configs/config.h"
+
 namespace atelier {
 
+/// Every setting of the trainer as a flag, so that no environment of a child can say otherwise.
+std::vector<std::string> as_flags(const Config& config);
+
 /// This program once more, as a process of its own. What it says goes to a file. Terminated and waited for when its
-/// owner goes.
+/// owner goes, unless it was let go.
 class Child {
  public:
   /// Throws std::system_error when it cannot be started.
   Child(std::vector<std::string> arguments, const std::filesystem::path& log);
+  /// In a session of its own, which the end of this one's terminal does not touch. What it says is added to the file.
+  static Child in_background(std::vector<std::string> arguments, const std::filesystem::path& log);
   ~Child();
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
@@ -22,10 +29,15 @@ class Child {
   std::optional<int> poll();
   /// The last line that it said.
   std::string last_words() const;
+  pid_t process() const { return process_; }
+  /// Leaves it to itself.
+  void let_go() { process_ = -1; }
 
  private:
+  Child(std::vector<std::string> arguments, const std::filesystem::path& log, bool background);
+
   const std::filesystem::path log_;
-  pid_t process_ = -1;  // -1: ended
+  pid_t process_ = -1;  // -1: ended, or let go
 };
 
 }  // namespace atelier

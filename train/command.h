@@ -28,6 +28,21 @@ int run_data(const Invocation& invocation);
 /// Makes an average of another length from those that a run has kept.
 int run_average(const Invocation& invocation);
 
+/// Judges a run's pictures by those that it has not seen.
+int run_evaluate(const Invocation& invocation);
+
+/// train --detach: starts it in the background, and returns once it trains.
+int run_detached(const Invocation& invocation);
+
+/// How far a run is, and whether anybody works on it.
+int run_status(const Invocation& invocation);
+
+/// Asks the trainer of a run to save and leave, and waits until it has.
+int run_stop(const Invocation& invocation);
+
+/// --weights of several commands: true for average, which is the default, false for raw. Throws std::invalid_argument.
+bool wants_average(const Invocation& invocation);
+
 /// Writes to stdout, and flushes. Throws std::system_error.
 void print(const std::string& text);
 

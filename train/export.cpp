@@ -15,13 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool wants_average(const Invocation& invocation) {
-  const std::string weights = invocation.flag("weights").value_or("average");
-  if (weights != "average" && weights != "raw")
-    throw std::invalid_argument(fmt::format("--weights takes average or raw, not \"{}\"", weights));
-  return weights == "average";
-}
-
 fs::path file_to_write(const Invocation& invocation) {
   const fs::path out = invocation.flag("out").value_or("");
   if (out.empty())
@@ -34,6 +27,13 @@ fs::path file_to_write(const Invocation& invocation) {
 }
 
 }  // namespace
+
+bool wants_average(const Invocation& invocation) {
+  const std::string weights = invocation.flag("weights").value_or("average");
+  if (weights != "average" && weights != "raw")
+    throw std::invalid_argument(fmt::format("--weights takes average or raw, not \"{}\"", weights));
+  return weights == "average";
+}
 
 int run_export(const Invocation& invocation) {
   const bool average = wants_average(invocation);

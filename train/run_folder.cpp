@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "train/background.h"
 #include "train/checkpoint.h"
 
 namespace atelier {
@@ -15,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kLockFile = "lock";
-
+/// More than what a process leaves that trains here, or starts to.
 bool has_content(const fs::path& folder) {
   if (!fs::exists(folder)) return false;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename() != kLockFile) return true;
+    if (const auto name = entry.path().filename(); name != kLockFile && name != kPidFile && name != kLogFile)
+      return true;
   return false;
 }
 

@@ -9,6 +9,7 @@
 #include "data/open_source.h"
 #include "data/stream.h"
 #include "train/average_snapshots.h"
+#include "train/background.h"
 #include "train/checkpoint.h"
 #include "train/command.h"
 #include "train/freed_memory.h"
@@ -46,9 +47,11 @@ int run_train(const Invocation& invocation) {
   keep_freed_memory();
   if (invocation.flag("plan")) return run_plan(invocation);
   if (invocation.flag("json")) throw std::invalid_argument("train takes --json with --plan only; leave it out");
+  if (invocation.flag("detach")) return run_detached(invocation);
   const Config& config = invocation.config();
   Console console;
   Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);
+  const PidFile pid(session.folder.path);
   if (session.finished()) {
     console.say("this run is finished; to go on with it ask for more train.epochs, by --accept-changes");
     return kGood;

@@ -24,18 +24,6 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSteps = 8, kLegs = 2;
 
-/// Every setting as a flag, so that no environment of the child can say otherwise; but where the run lies.
-std::vector<std::string> as_flags(const Config& config) {
-  std::vector<std::string> flags;
-  for (const SettingInfo& setting : list_settings()) {
-    if (setting.key == "train.run_dir" || setting.key == "train.resume" || setting.key.starts_with("generate."))
-      continue;
-    flags.push_back("--" + setting.key);
-    flags.push_back(setting_text(config, setting.key));
-  }
-  return flags;
-}
-
 /// The precision that a run has chosen: `auto` measures, and so may choose otherwise each time that a run begins.
 std::string precision_of(const std::filesystem::path& checkpoint) {
   return verify_checkpoint(checkpoint).state.at("choices").at("precision").get<std::string>();
@@ -65,9 +53,10 @@ class Rehearsal {
 
  private:
   void run_leg(const std::string& name, const fs::path& trace, uint64_t until, bool resumes) {
+    set("train.run_dir", folder_ / name);
+    set("train.resume", resumes ? "must" : "never");
     std::vector<std::string> arguments = flags_;
-    arguments.insert(arguments.end(), {"--train.run_dir", folder_ / name, "--train.resume", resumes ? "must" : "never",
-                                       "--until", std::to_string(until), "--trace", trace});
+    arguments.insert(arguments.end(), {"--until", std::to_string(until), "--trace", trace});
     Child child(std::move(arguments), folder_ / (name + ".log"));
     for (;;) {
       if (const auto code = child.poll()) {

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <sys/types.h>
+
+/// Runs that nobody looks at: which process trains in a run's folder.
+namespace atelier {
+
+inline constexpr const char *kLockFile = "lock", *kPidFile = "pid", *kLogFile = "log.txt";  ///< in RUN/
+
+/// RUN/pid while this process trains there: its number, and a line break. Made once the run's folder is locked.
+class PidFile {
+ public:
+  /// Throws std::runtime_error when the disk refuses.
+  explicit PidFile(const std::filesystem::path& run_dir);
+  ~PidFile();
+  PidFile(const PidFile&) = delete;
+  PidFile& operator=(const PidFile&) = delete;
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// The process that trains in `run_dir`: the one in RUN/pid, if it has RUN/lock open. Nothing: there is none, it runs
+/// on another machine or is another user's, or it was killed and has left its file behind.
+std::optional<pid_t> trainer_in(const std::filesystem::path& run_dir);
+
+}  // namespace atelier
