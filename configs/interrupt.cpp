@@ -13,6 +13,7 @@ Interrupt::Interrupt() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
   waiter_ = std::thread([this] { wait(); });
 }
@@ -29,7 +30,10 @@ void Interrupt::wait() {
     int signal = 0;
     sigwait(&signals_, &signal);
     if (leaving_) return;
-    if (!stop_.request_stop()) _exit(kInterrupted);
+    if (!stop_.request_stop()) {
+      if (signal == SIGUSR1) continue;
+      _exit(kInterrupted);
+    }
     std::fputs("\nStopping after the work at hand; once more (Ctrl-C) to leave at once.\n", stderr);
   }
 }

@@ -41,10 +41,11 @@ void for_tiles(int64_t begin, int64_t end, int64_t channels, float* planes, cons
 }
 
 /// Who works on so many tiles: each thread on its own, so that their planes stay in its cache; together where they are
-/// few.
-int64_t workers_for(int64_t tiles) {
+/// few. `own` is how many numbers each keeps.
+int64_t workers_for(int64_t tiles, int64_t own = 0) {
+  constexpr int64_t kMost = 1 << 26;  // numbers: 256 MiB
   const int64_t threads = at::get_num_threads();
-  return tiles < threads * kTilesAtOnce ? 1 : threads;
+  return tiles < threads * kTilesAtOnce || threads * own > kMost ? 1 : threads;
 }
 
 /// Calls work(worker, begin, end) for each worker's part of the tiles.
@@ -98,7 +99,7 @@ torch::Tensor convolve(const torch::Tensor& x, const torch::Tensor& factors, con
 /// Of the weight, [K, C, 3, 3]. Both in channels_last order.
 torch::Tensor weight_gradient(const torch::Tensor& x, const torch::Tensor& gradient) {
   const Pictures in = shape_of(x), out = shape_of(gradient);
-  const int64_t workers = workers_for(in.tiles());
+  const int64_t workers = workers_for(in.tiles(), kWinogradPlanes * out.padded() * in.padded());
   std::vector<torch::Tensor> sums(static_cast<size_t>(workers));
   for_workers(workers, in.tiles(), [&](int64_t worker, int64_t first, int64_t last) {
     const torch::Tensor seen = buffer_for(last - first, in.padded()), wanted = buffer_for(last - first, out.padded());

@@ -13,13 +13,6 @@ import json
 import sys
 from pathlib import Path
 
-try:
-    import matplotlib
-except ImportError:
-    sys.exit("plot.py: matplotlib is missing: pip install matplotlib")
-matplotlib.use("Agg")
-from matplotlib import pyplot  # noqa: E402
-
 GAP = float("nan")
 
 
@@ -27,8 +20,9 @@ def lines_of(run, kind):
     """The lines of a run's metrics.jsonl of one kind, in order of position."""
     path = Path(run) / "metrics.jsonl"
     try:
-        with path.open(encoding="utf-8") as lines:
-            return [line for line in map(json.loads, lines) if line["kind"] == kind]
+        text = path.read_text(encoding="utf-8")
+        whole = text[:text.rfind("\n") + 1]  # a run under way may be writing its last line
+        return [line for line in map(json.loads, whole.splitlines()) if line["kind"] == kind]
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"plot.py: {path} cannot be read as the metrics of a run: {error}")
 
@@ -71,15 +65,22 @@ def main():
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run")
     parser.add_argument("--out", required=True, help="PNG, SVG or PDF to write")
     options = parser.parse_args()
+    try:
+        import matplotlib
+    except ImportError:
+        sys.exit("plot.py: matplotlib is missing: pip install matplotlib")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 5), layout="constrained")
     for color, run in enumerate(options.runs):
         name = Path(run).name
         for style, (player, curve) in zip(("-", "--", ":"), train_curves(run).items()):
             draw(left, curve, color=f"C{color}", linestyle=style, label=f"{name}: {player}")
         held_out = held_out_curves(run)
+        measure = next((line["name"] for line in lines_of(run, "held_out")), "")
         for what, width in (("raw", 0.8), ("average", 2.2)):
             if what in held_out:
-                draw(right, held_out[what], color=f"C{color}", linewidth=width, label=f"{name}: {what}")
+                draw(right, held_out[what], color=f"C{color}", linewidth=width, label=f"{name}: {measure}, {what}")
         labels = [key for key in held_out if isinstance(key, tuple)] if len(options.runs) == 1 else []
         for index, key in enumerate(labels):
             draw(right, held_out[key], color=f"C{index + 1}", linestyle=":", label=key[1] or "no label")

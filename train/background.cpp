@@ -31,6 +31,7 @@ PidFile::PidFile(const fs::path& run_dir) : path_(run_dir / kPidFile) {
 }
 
 PidFile::~PidFile() {
+  if (path_.empty()) return;
   std::error_code ignored;  // a file that is left behind misleads nobody: trainer_in looks at the process
   fs::remove(path_, ignored);
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <sys/types.h>
+#include <utility>
 
 /// Runs that nobody looks at: which process trains in a run's folder.
 namespace atelier {
@@ -14,12 +15,15 @@ class PidFile {
  public:
   /// Throws std::runtime_error when the disk refuses.
   explicit PidFile(const std::filesystem::path& run_dir);
+  PidFile(PidFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  PidFile& operator=(PidFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
   ~PidFile();
-  PidFile(const PidFile&) = delete;
-  PidFile& operator=(const PidFile&) = delete;
 
  private:
-  std::filesystem::path path_;
+  std::filesystem::path path_;  // empty: moved away
 };
 
 /// The process that trains in `run_dir`: the one in RUN/pid, if it has RUN/lock open. Nothing: there is none, it runs

@@ -1,21 +1,22 @@
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 #include "base/files.h"
 #include "configs/console.h"
-#include "configs/printable.h"
 #include "train/background.h"
 #include "train/child.h"
 #include "train/command.h"
+#include "train/run_status.h"
 
 // atelier-train --detach, status RUN and stop RUN
 
@@ -23,42 +24,55 @@ namespace atelier {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
+using Time = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPoll{50};
+constexpr std::chrono::minutes kLongStart{10};  // of a run that holds its lock
 
-void refuse_no_run(const fs::path& run_dir) {
-  if (!fs::exists(run_dir / "status.json") && !fs::is_directory(run_dir / "positions") && !trainer_in(run_dir))
-    throw std::invalid_argument(fmt::format("there is no run at {}", run_dir.string()));
+/// The words that this program was started with, but --detach.
+std::vector<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  words.erase(words.begin());  // the program
+  std::erase(words, "--detach");
+  return words;
 }
 
-/// status.json, with what became of the process that wrote it.
-json status_of(const fs::path& run_dir) {
-  json status = json::object();
-  if (fs::exists(run_dir / "status.json"))
-    status = json::parse(read_file(run_dir / "status.json"), nullptr, /*allow_exceptions=*/false);
-  if (!status.is_object()) throw std::runtime_error(fmt::format("{}/status.json is damaged", run_dir.string()));
-  const auto trainer = trainer_in(run_dir);
-  const json wrote = std::exchange(status["pid"], trainer ? json(*trainer) : json(nullptr));
-  if (trainer && wrote != *trainer) status["state"] = "starting";
-  if (!trainer && status.value("state", "starting") == "running") status["state"] = "killed";
-  return status;
-}
+/// RUN/log.txt, and RUN where need be; both are removed again unless they are kept.
+class Log {
+ public:
+  explicit Log(const fs::path& run_dir) : run_dir_(run_dir), is_new_(!fs::exists(run_dir / kLogFile)) {
+    std::error_code error;
+    made_ = fs::create_directories(run_dir, error);
+    if (!std::ofstream(path(), std::ios::app))
+      throw std::invalid_argument(fmt::format("{} cannot be written ({}): choose another train.run_dir.",
+                                              path().string(), error ? error.message() : std::strerror(errno)));
+  }
+  ~Log() {
+    if (!is_new_) return;
+    std::error_code ignored;
+    fs::remove(path(), ignored);
+    if (!made_) return;
+    fs::remove(run_dir_ / kLockFile, ignored);
+    fs::remove(run_dir_, ignored);  // unless the run has left more
+  }
+  Log(const Log&) = delete;
+  Log& operator=(const Log&) = delete;
 
-std::string text_of(const fs::path& run_dir, const json& status) {
-  std::string text = fmt::format("{}: {}", run_dir.string(), status.value("state", "not started"));
-  if (!status["pid"].is_null()) text += fmt::format(" (process {})", status["pid"].get<int64_t>());
-  if (status.contains("step"))
-    text += fmt::format(", epoch {}, step {}, position {} of {}", status.value("epoch", 0), status.value("step", 0),
-                        status.value("position", 0), status.value("total_positions", 0));
-  if (status.value("state", "") == "running")
-    text += fmt::format(", {:.4g} images/s, waiting {:.0f} %, {}", status.value("images_per_second", 0.0),
-                        100 * status.value("waiting", 0.0), time_left(status.value("seconds_left", 0.0)));
-  if (status.contains("held_out") && status["held_out"].is_object())
-    text += fmt::format(", held-out {} {:.4f} (average {:.4f})", status["held_out"].value("name", "loss"),
-                        status["held_out"].value("raw", 0.0), status["held_out"].value("average", 0.0));
-  if (status.value("state", "") == "killed") text += "; the command that began it goes on from its newest checkpoint";
-  return text;
+  fs::path path() const { return run_dir_ / kLogFile; }
+  void keep() { is_new_ = false; }
+
+ private:
+  const fs::path run_dir_;
+  bool is_new_, made_ = false;
+};
+
+/// Whether `process` has written that it trains.
+bool is_training(const fs::path& run_dir, pid_t process) try {
+  return trainer_in(run_dir) == process && run_status(run_dir).at("state") == "running";
+} catch (const std::exception&) {
+  return false;  // what an earlier trainer has left is damaged; this one writes it anew
 }
 
 }  // namespace
@@ -70,58 +84,61 @@ int run_detached(const Invocation& invocation) {
         fmt::format("Another atelier-train, process {}, works in {}: wait for it, stop it by "
                     "atelier-train stop {}, or choose another train.run_dir.",
                     *trainer, run_dir.string(), run_dir.string()));
-  std::vector<std::string> arguments = as_flags(invocation.config());
-  for (const auto& [name, value] : invocation.flags) {
-    if (name == "detach") continue;
-    arguments.push_back("--" + name);
-    if (value != "true") arguments.push_back(value);
-  }
-  std::error_code error;
-  fs::create_directories(run_dir, error);  // the child says what is wrong with it
   Console console;
-  Child child = Child::in_background(std::move(arguments), run_dir / kLogFile);
-  while (trainer_in(run_dir) != child.process() || status_of(run_dir).value("state", "") != "running") {
+  Log log(run_dir);
+  Child child = Child::in_background(own_arguments(), log.path());
+  for (const auto begin = Time::now(); !is_training(run_dir, child.process()); std::this_thread::sleep_for(kPoll)) {
     if (const auto code = child.poll()) {
       console.clear();
-      console.say(child.last_words());
+      if (*code == kGood) log.keep();
+      const std::string words = child.last_words();
+      console.say(words.empty() ? fmt::format("the run ended with {} and without a word", *code) : words);
       return *code;
     }
     if (invocation.stop.stop_requested()) throw Interrupted{};  // which ends the child, too
+    if (Time::now() - begin > kLongStart && trainer_in(run_dir) == child.process()) break;
     console.progress("starting: " + child.last_words());
-    std::this_thread::sleep_for(kPoll);
   }
   console.clear();
   console.say(
-      fmt::format("process {} trains in the background and writes to {}; atelier-train status {} tells how far "
-                  "it is, atelier-train stop {} saves and ends it",
-                  child.process(), (run_dir / kLogFile).string(), run_dir.string(), run_dir.string()));
+      fmt::format("process {0} trains in the background and writes to {1}; atelier-train status {2} tells how "
+                  "far it is, atelier-train stop {2} saves and ends it",
+                  child.process(), log.path().string(), run_dir.string()));
+  log.keep();
   child.let_go();
   return kGood;
 }
 
 int run_status(const Invocation& invocation) {
   const fs::path run_dir = invocation.positional.at(1);
-  refuse_no_run(run_dir);
-  const json status = status_of(run_dir);
-  print((invocation.flag("json") ? status.dump() : printable(text_of(run_dir, status))) + "\n");
+  const nlohmann::json status = run_status(run_dir);
+  print((invocation.flag("json") ? status.dump() : status_text(run_dir, status)) + "\n");
   return kGood;
 }
 
 int run_stop(const Invocation& invocation) {
   const fs::path run_dir = invocation.positional.at(1);
-  refuse_no_run(run_dir);
-  Console console;
-  if (const auto trainer = trainer_in(run_dir)) {
-    if (::kill(*trainer, SIGINT) != 0)
-      throw std::runtime_error(fmt::format("process {} cannot be asked to stop: it belongs to another user", *trainer));
-    while (trainer_in(run_dir) == trainer) {
+  nlohmann::json status = run_status(run_dir);
+  const auto trainer = trainer_in(run_dir);
+  if (!trainer && status.at("state") == "running elsewhere") throw std::runtime_error(status_text(run_dir, status));
+  if (trainer) {
+    if (::kill(*trainer, SIGUSR1) != 0 && errno != ESRCH)
+      throw std::system_error(errno, std::generic_category(), fmt::format("cannot ask process {} to stop", *trainer));
+    Console console;
+    while (trainer_in(run_dir) == trainer || FileLock::is_held(run_dir / kLockFile)) {
       if (invocation.stop.stop_requested()) throw Interrupted{};
       console.progress(fmt::format("process {} ends its step and saves", *trainer));
       std::this_thread::sleep_for(kPoll);
     }
     console.clear();
+    status = run_status(run_dir);
   }
-  print(printable(text_of(run_dir, status_of(run_dir))) + "\n");
+  print(status_text(run_dir, status) + "\n");
+  const std::string state = status.at("state");
+  if (state == "killed" || state == "failed")
+    throw std::runtime_error(
+        fmt::format("the run has ended, but not as it should; if it ran in the background, {} may say why",
+                    (run_dir / kLogFile).string()));
   return kGood;
 }
 

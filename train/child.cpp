@@ -1,18 +1,20 @@
 #include "train/child.h"
 
+#include <algorithm>
 #include <csignal>
 #include <fcntl.h>
+#include <fstream>
+#include <iterator>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
 
-#include "base/files.h"
-#include "configs/settings.h"
-
 namespace atelier {
 namespace {
+
+namespace fs = std::filesystem;
 
 /// Where the child's streams go, and to which session it belongs.
 class Surroundings {
@@ -45,16 +47,6 @@ int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 +
 
 }  // namespace
 
-std::vector<std::string> as_flags(const Config& config) {
-  std::vector<std::string> flags;
-  for (const SettingInfo& setting : list_settings()) {
-    if (setting.key.starts_with("generate.")) continue;
-    flags.push_back("--" + setting.key);
-    flags.push_back(setting_text(config, setting.key));
-  }
-  return flags;
-}
-
 Child::Child(std::vector<std::string> arguments, const std::filesystem::path& log)
     : Child(std::move(arguments), log, /*background=*/false) {}
 
@@ -67,8 +59,12 @@ Child::Child(std::vector<std::string> arguments, const std::filesystem::path& lo
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::error_code absent;
+  if (background) said_before_ = fs::exists(log) ? fs::file_size(log, absent) : 0;
   const Surroundings around(log, background);
-  const int error = posix_spawn(&process_, "/proc/self/exe", around.files(), around.attributes(), argv.data(), environ);
+  const fs::path own = fs::read_symlink("/proc/self/exe", absent);  // whose name the process then has
+  const std::string program = fs::exists(own, absent) ? own.string() : "/proc/self/exe";  // replaced by now
+  const int error = posix_spawn(&process_, program.c_str(), around.files(), around.attributes(), argv.data(), environ);
   if (error != 0) throw std::system_error(error, std::generic_category(), "cannot start another process");
 }
 
@@ -80,13 +76,19 @@ Child::~Child() {
 
 std::optional<int> Child::poll() {
   int status = 0;
-  if (::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
+  if (process_ < 0 || ::waitpid(process_, &status, WNOHANG) != process_) return std::nullopt;
   process_ = -1;
   return code_of(status);
 }
 
 std::string Child::last_words() const {
-  std::string text = read_file(log_);
+  constexpr uintmax_t kMost = 4096;
+  std::error_code absent;
+  const uintmax_t size = fs::file_size(log_, absent);
+  if (absent || size <= said_before_) return "";
+  std::ifstream file(log_, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(std::max(said_before_, size - std::min(size, kMost))));
+  std::string text{std::istreambuf_iterator<char>(file), {}};
   while (text.ends_with('\n')) text.pop_back();
   return text.substr(text.rfind('\n') + 1);
 }

@@ -1,17 +1,13 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
 
-#include "configs/config.h"
-
 namespace atelier {
-
-/// Every setting of the trainer as a flag, so that no environment of a child can say otherwise.
-std::vector<std::string> as_flags(const Config& config);
 
 /// This program once more, as a process of its own. What it says goes to a file. Terminated and waited for when its
 /// owner goes, unless it was let go.
@@ -25,9 +21,9 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// Its exit code once it has ended, or 128 + the signal that ended it.
+  /// Its exit code once it has ended, or 128 + the signal that ended it; then nothing again.
   std::optional<int> poll();
-  /// The last line that it said.
+  /// The last line that it said; empty: none yet.
   std::string last_words() const;
   pid_t process() const { return process_; }
   /// Leaves it to itself.
@@ -37,7 +33,8 @@ class Child {
   Child(std::vector<std::string> arguments, const std::filesystem::path& log, bool background);
 
   const std::filesystem::path log_;
-  pid_t process_ = -1;  // -1: ended, or let go
+  uintmax_t said_before_ = 0;  // bytes in the file, of others
+  pid_t process_ = -1;         // -1: ended, or let go
 };
 
 }  // namespace atelier

@@ -79,10 +79,10 @@ void print_step(uint64_t step, const StepData& data, const LoggedLosses& log, bo
   const std::vector<StepSample> samples = data.samples_of(step);
   const uint64_t begin = samples.front().position;
   const auto logged = log.of_step_at(begin);
-  if (!json) fmt::print("step {}: positions {} to {}\n", step, begin, begin + samples.size() - 1);
+  if (!json) print(fmt::format("step {}: positions {} to {}\n", step, begin, begin + samples.size() - 1));
   for (size_t i = 0; i < samples.size(); ++i) {
     const PlayerLosses losses = losses_of(logged, i);
-    fmt::print("{}\n", json ? sample_json(step, samples[i], losses) : sample_text(samples[i], losses));
+    print((json ? sample_json(step, samples[i], losses) : sample_text(samples[i], losses)) + "\n");
   }
 }
 
@@ -142,12 +142,13 @@ int show_worst(const Invocation& invocation, uint64_t count, const fs::path& fil
   const auto pictures = fetch_worst(config, data, worst, console, invocation.stop);
   if (invocation.stop.stop_requested()) return kInterrupted;
   const bool json = invocation.flag("json").has_value();
-  if (!json) fmt::print("{}\n", ranking_head());
+  if (!json) print(ranking_head() + "\n");
   std::vector<std::pair<std::string, std::string>> captions;
   for (size_t i = 0; i < worst.size(); ++i) {
     const Entry entry = data.manifest()->entry(worst[i].entry);
-    fmt::print("{}\n", json ? ranking_json(i + 1, worst[i], entry, pictures[i].failure)
-                            : ranking_text(i + 1, worst[i], entry, pictures[i].failure));
+    print((json ? ranking_json(i + 1, worst[i], entry, pictures[i].failure)
+                : ranking_text(i + 1, worst[i], entry, pictures[i].failure)) +
+          "\n");
     captions.emplace_back(fmt::format("{}: entry {}", i + 1, worst[i].entry),
                           fmt::format("{:.2f} times its peers", worst[i].relative));
   }

@@ -2,11 +2,12 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "configs/console.h"
@@ -25,7 +26,7 @@ namespace atelier {
 namespace {
 
 constexpr uint64_t kMostPictures = 10'000;  // unless asked for; papers take 10,000 to 50,000
-constexpr uint64_t kBatch = 32;
+constexpr uint64_t kBatch = 4;              // between looks at Ctrl-C: pictures are generated one by one
 
 double guidance_flag(const Invocation& invocation) {
   const std::string text = invocation.flag("guidance").value_or("1");
@@ -36,23 +37,71 @@ double guidance_flag(const Invocation& invocation) {
   return guidance;
 }
 
-Sampling sampling_of(const Invocation& invocation, uint64_t seed) {
-  const uint64_t steps = invocation.number("steps", 1).value_or(18);
-  if (steps > 1'000) throw std::invalid_argument(fmt::format("--steps of a sampler are 1 to 1000, not {}", steps));
-  return {.steps = static_cast<int>(steps), .guidance = guidance_flag(invocation), .seed = seed};
+/// Numbers of the list's labels -> those of the network's.
+std::vector<int64_t> numbers_of(const std::vector<std::string>& labels, const std::vector<std::string>& known) {
+  std::vector<int64_t> numbers;
+  for (const std::string& label : labels) {
+    const auto found = std::ranges::find(known, label);
+    if (found == known.end())
+      throw std::invalid_argument(
+          fmt::format("The list has the label \"{}\", which the model does not know: leave its rows out by data.where, "
+                      "or name another list.",
+                      printable(label)));
+    numbers.push_back(found - known.begin());
+  }
+  return numbers;
 }
 
-/// The pictures to compare with, in the order of the seed, as the network makes them: square, whole and not augmented.
-StreamPlan plan_of_pictures(Config& config, bool all, uint64_t count, Console& console, const std::stop_token& stop) {
+Sampling sampling_of(const Invocation& invocation, const Config& config, const Manifest& manifest,
+                     const ModelSpec& spec) {
+  const uint64_t steps = invocation.number("steps", 1).value_or(18);
+  if (steps > 1'000) throw std::invalid_argument(fmt::format("--steps of a sampler are 1 to 1000, not {}", steps));
+  return {.steps = static_cast<int>(steps),
+          .guidance = guidance_flag(invocation),
+          .seed = config.seed,
+          .labels = numbers_of(manifest.labels(), spec.labels)};
+}
+
+/// The run's settings, but with what is said anew of where the network runs, and of where the list lies.
+Config config_of(const SavedRun& saved, const Invocation& invocation) {
+  Resolved given = invocation.settings;
+  std::vector<std::string> anew;
+  for (auto& [setting, source] : given.sources)
+    if ((setting == "train.device" || setting == "train.threads") && source != "default") {
+      anew.push_back(setting);
+      source = "default";
+    }
+  Resolved settings = settings_of_run(saved.state, given);
+  Layer here{"given", {}};
+  for (const std::string& setting : anew) here.values.emplace_back(setting, setting_text(invocation.config(), setting));
+  return resolve(std::move(settings), here).config;
+}
+
+torch::Device device_of(const TrainConfig& train) {
+  if (train.device == Device::kCuda) return cuda_device("train.device");
+  return train.device == Device::kCpu ? torch::Device(torch::kCPU) : any_device();
+}
+
+/// What the pictures of the list are to be like.
+void fit_to_model(Config& config, const ModelSpec& spec) {
+  if (spec.condition != setting_text(config, "data.condition"))
+    throw std::invalid_argument(
+        fmt::format("The model takes {} for its input image, and the run has {}: name a model of this run.",
+                    spec.condition, setting_text(config, "data.condition")));
+  config.data.image_size = spec.image_size;
   config.data.shapes = Shapes::kSquare;
-  if (all) config.data.held_out = 0;
-  const auto manifest = open_list(config.data, show_share(console, "reading the list", stop),
-                                  [&](const std::string& sentence) { console.warn(sentence); });
+}
+
+/// The pictures to compare with: each once, in the order of the seed, and not augmented.
+StreamPlan plan_of_pictures(const Config& config, const std::shared_ptr<const Manifest>& manifest, bool all,
+                            uint64_t count) {
   if (!all && (config.data.held_out <= 0 || manifest->split(config.data.held_out, true).empty()))
     throw std::invalid_argument(
         "the run holds no picture of its list out to compare with (data.held_out): compare with the whole list by "
-        "--all, or with that of another list by --data.list");
+        "--all");
   StreamPlan plan = plan_stream(config, manifest, /*held_out=*/!all);
+  plan.strata = {{.name = config.data.list, .rows = plan.rows}};  // neither balanced nor mixed
+  plan.weightings.clear();
   plan.order.mode = OrderMode::kFull;
   plan.augment = false;
   plan.batch = kBatch;
@@ -81,18 +130,14 @@ std::string text_of(const Evaluation& found) {
       found.shares.recall);
 }
 
-nlohmann::ordered_json json_of(const Evaluation& found, const TrainedNetwork& network, const Sampling& sampling) {
-  return {{"position", network.position},
-          {"weights", network.average ? "average" : "raw"},
-          {"sha256", network.sha256},
-          {"pictures", found.pictures},
-          {"features", found.features},
-          {"steps", sampling.steps},
-          {"guidance", sampling.guidance},
-          {"seed", sampling.seed},
-          {"fid", found.frechet},
-          {"kid", found.kernel},
-          {"precision", found.shares.precision},
+nlohmann::ordered_json json_of(const Evaluation& found, const TrainedNetwork& network, const Sampling& sampling,
+                               uint64_t substituted) {
+  return {{"position", network.position}, {"weights", network.average ? "average" : "raw"},
+          {"sha256", network.sha256},     {"pictures", found.pictures},
+          {"substituted", substituted},   {"features", found.features},
+          {"steps", sampling.steps},      {"guidance", sampling.guidance},
+          {"seed", sampling.seed},        {"fid", found.frechet},
+          {"kid", found.kernel},          {"precision", found.shares.precision},
           {"recall", found.shares.recall}};
 }
 
@@ -108,26 +153,37 @@ int run_evaluate(const Invocation& invocation) {
 
   Console console;
   std::vector<std::string> warnings;
-  Config config = settings_of_run(read_saved_run(path, warnings).state, invocation.settings).config;
-  const Sampling sampling = sampling_of(invocation, config.seed);
-  const StreamPlan plan = plan_of_pictures(config, invocation.flag("all").has_value(), most, console, invocation.stop);
-
+  Config config = config_of(read_saved_run(path, warnings), invocation);
+  const bool all = invocation.flag("all").has_value();
+  if (all) config.data.held_out = 0;
   fix_arithmetic(choose_threads(config.train.threads));
-  const torch::Device device = any_device();
+  const torch::Device device = device_of(config.train);
   FeatureExtractor features(*extractor, device);
   const TrainedNetwork network = load_network(invocation.flag("checkpoint").value_or(path), average, warnings);
   for (const std::string& warning : warnings) console.warn(warning);
+  fit_to_model(config, network.objective->spec());
   network.objective->to(device);
+
+  const auto manifest = open_list(config.data, show_share(console, "reading the list", invocation.stop),
+                                  [&](const std::string& sentence) { console.warn(sentence); });
+  const StreamPlan plan = plan_of_pictures(config, manifest, all, most);
+  const Sampling sampling = sampling_of(invocation, config, *manifest, network.objective->spec());
   Stream real(config, plan);
   const Evaluation found = evaluate(*network.objective, device, real, static_cast<int64_t>(plan.end), sampling,
                                     features, show_pictures(console, plan.end), invocation.stop);
   console.clear();
+  if (const uint64_t others = real.report().substituted; others > 0)
+    console.warn(
+        fmt::format("{} pictures could not be had, and others stand in for them, so that some count twice: mend "
+                    "the list (atelier-data probe says what is wrong), or leave rows out by data.where",
+                    others));
   if (found.pictures <= found.features)
     console.warn(
         fmt::format("{} pictures are no more than the {} features: FID is too large by an unknown amount, so "
                     "take more, or go by KID",
                     found.pictures, found.features));
-  print(invocation.flag("json") ? json_of(found, network, sampling).dump() + "\n" : text_of(found));
+  print(invocation.flag("json") ? json_of(found, network, sampling, real.report().substituted).dump() + "\n"
+                                : text_of(found));
   return kGood;
 }
 

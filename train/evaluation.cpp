@@ -9,10 +9,18 @@
 namespace atelier {
 namespace {
 
+/// The list's labels as the network numbers them.
+torch::Tensor renamed(const torch::Tensor& labels, const std::vector<int64_t>& names) {
+  const torch::Tensor table =
+      torch::cat({torch::tensor(names, torch::kInt64), torch::tensor({int64_t{-1}})});  // none: last
+  const torch::Tensor own = labels.to(torch::kCPU);
+  return table.index_select(0, own.masked_fill(own < 0, static_cast<int64_t>(names.size()))).to(labels.device());
+}
+
 /// As many pictures as `examples`, with their labels and conditions.
 torch::Tensor counterparts(Objective& network, const Examples& examples, const Sampling& sampling, uint64_t first) {
   Wish wish;
-  wish.labels = examples.labels;
+  wish.labels = renamed(examples.labels, sampling.labels);
   if (network.spec().condition_channels() > 0) wish.conditions = examples.conditions;
   wish.steps = sampling.steps;
   wish.guidance = sampling.guidance;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <stop_token>
+#include <vector>
 
 #include "data/stream.h"
 #include "models/objective.h"
@@ -16,6 +17,8 @@ struct Sampling {
   int steps = 18;       ///< of the sampler (diffusion)
   double guidance = 1;  ///< classifier-free guidance scale (diffusion); 1: none
   uint64_t seed = 0;    ///< of the first picture; the next ones have the next
+  /// What the network calls each label of the list, by the list's number of it.
+  std::vector<int64_t> labels = {};
 };
 
 /// What `atelier-train evaluate` finds.

@@ -8,8 +8,11 @@
 namespace atelier {
 namespace {
 
-/// The first line: what follows is a trace of calls.
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+/// The last line: what comes before is a trace of calls.
+std::string last_line(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text.substr(text.rfind('\n') + 1);
+}
 
 }  // namespace
 
@@ -20,9 +23,9 @@ struct FeatureExtractor::Module {
 FeatureExtractor::FeatureExtractor(const std::filesystem::path& file, torch::Device device) try
     : file_(file), device_(device), module_(std::make_unique<Module>(torch::jit::load(file.string(), device))) {
   module_->script.eval();
-} catch (const c10::Error& error) {
-  throw std::invalid_argument(fmt::format("{} cannot be read as a TorchScript module: {}", file.string(),
-                                          first_line(error.what_without_backtrace())));
+} catch (const c10::Error&) {
+  throw std::invalid_argument(
+      fmt::format("{} cannot be read as a TorchScript module, which torch.jit.save writes", file.string()));
 }
 
 FeatureExtractor::~FeatureExtractor() = default;
@@ -36,7 +39,7 @@ torch::Tensor FeatureExtractor::operator()(const torch::Tensor& pictures) {
     if (answer.isTensor()) features = answer.toTensor();
   } catch (const std::exception& error) {  // what a script may throw is its own affair
     throw std::invalid_argument(fmt::format("{} fails on pictures of {} x {} pixels: {}", file_.string(),
-                                            pictures.size(3), pictures.size(2), first_line(error.what())));
+                                            pictures.size(3), pictures.size(2), last_line(error.what())));
   }
   if (!features.defined() || features.dim() != 2 || features.size(0) != pictures.size(0) || features.size(1) < 1 ||
       !features.is_floating_point())

@@ -76,6 +76,9 @@ std::string data_advice(const Forecast& forecast) {
 }
 
 std::string compute_advice(const Forecast& forecast) {
+  if (const TimeToGo time = time_to_go(forecast); time.grids > time.all() / 3)
+    return fmt::format("fewer grids of samples, which are {:.0f} % of that: raise train.sample_every",
+                       100 * time.grids / time.all());
   const std::string smaller = "a smaller data.image_size or model.channels, or fewer train.epochs";
   return forecast.choices.device.is_cpu() ? "a GPU, " + smaller : smaller;
 }

@@ -27,7 +27,7 @@ struct LabelLoss {
 struct HeldOutLoss {
   MeanLoss loss;                  ///< over all samples
   std::vector<LabelLoss> labels;  ///< of those that have samples, in the order of the model's labels
-  std::string set;                ///< names the samples by their pixels: losses of the same set can be compared
+  std::string set;  ///< names the samples by their pixels: losses of one run over the same set can be compared
 };
 
 /// Over `examples` (on the CPU, at least one): the same noise and noise levels each time.

@@ -155,7 +155,7 @@ void print_forecast(const Forecast& forecast, bool as_json) {
 }  // namespace
 
 int run_plan(const Invocation& invocation) {
-  for (const char* flag : {"until", "trace"})
+  for (const char* flag : {"until", "trace", "detach"})
     if (invocation.flag(flag))
       throw std::invalid_argument(fmt::format("--plan trains nothing that stays: leave --{} out", flag));
   const Config& config = invocation.config();

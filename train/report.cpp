@@ -153,9 +153,9 @@ void Report::status(const Clock& clock, const std::string& state) {
                  {"total_positions", clock.total()},
                  {"step", clock.step()},
                  {"epoch", epoch(clock)},
-                 {"images_per_second", shown.images_per_second()},
-                 {"waiting", shown.waiting()},
-                 {"seconds_left", seconds_left(clock)},
+                 {"images_per_second", shown.steps() > 0 ? json(shown.images_per_second()) : json()},
+                 {"waiting", shown.steps() > 0 ? json(shown.waiting()) : json()},
+                 {"seconds_left", shown.steps() > 0 ? json(seconds_left(clock)) : json()},
                  {"time", now()}};
   if (held_out_)
     status["held_out"] = {{"name", held_out_name_}, {"raw", held_out_->loss.raw}, {"average", held_out_->loss.average}};

@@ -1,14 +1,15 @@
 #include "train/run_folder.h"
 
 #include <cerrno>
+#include <chrono>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
-#include "train/background.h"
 #include "train/checkpoint.h"
 
 namespace atelier {
@@ -44,7 +45,10 @@ void check_folder(const fs::path& path) {
   if (!fs::is_directory(there)) refuse_unmakable(path, there.string() + " is no folder");
 }
 
+/// Tried twice: whoever only looks whether it is held has it for a moment.
 std::optional<FileLock> acquire_lock(const fs::path& path) try {
+  if (auto lock = FileLock::try_acquire(path / kLockFile)) return lock;
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
   return FileLock::try_acquire(path / kLockFile);
 } catch (const std::runtime_error& error) {
   throw std::invalid_argument(
@@ -63,7 +67,7 @@ std::optional<FileLock> acquire_lock(const fs::path& path) try {
 
 /// What `path` holds, for a run that is to start as `resume` says.
 RunFolder read_run_folder(const fs::path& path, Resume resume) {
-  RunFolder folder{.path = path, .lock = {}, .newest = {}, .warnings = {}};
+  RunFolder folder{.path = path, .lock = {}, .pid = {}, .newest = {}, .warnings = {}};
   if (resume == Resume::kNever) {
     if (has_content(path))
       throw std::invalid_argument(fmt::format(
@@ -95,6 +99,7 @@ RunFolder open_run_folder(const fs::path& path, Resume resume) {
   if (!lock) refuse_used_by_another(path);
   RunFolder folder = read_run_folder(path, resume);
   folder.lock = std::move(lock);
+  folder.pid.emplace(path);
   return folder;
 }
 

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "configs/config.h"
 #include "models/checkpoint.h"
+#include "train/background.h"
 
 namespace atelier {
 
@@ -15,6 +16,7 @@ namespace atelier {
 struct RunFolder {
   std::filesystem::path path;
   std::optional<FileLock> lock;       ///< while it lives, the folder is this process's alone
+  std::optional<PidFile> pid;         ///< which tells others whose; goes before the lock
   std::optional<Checkpoint> newest;   ///< where the run goes on; nothing: it starts
   std::vector<std::string> warnings;  ///< damaged checkpoints that were passed over
 };

@@ -86,6 +86,22 @@ void announce(Console& console, const Config& config, const RunState& state, con
                           state.clock.total()));
 }
 
+/// Settings that somebody has set for another kind of model.
+void warn_of_what_has_no_effect(const Config& config, Console& console) {
+  const ModelConfig& model = config.model;
+  const auto warn = [&](bool set, const char* setting, const char* where) {
+    if (set) console.warn(fmt::format("{} has no effect: it is for {}.", setting, where));
+  };
+  if (model.kind == Kind::kPix2pix) {
+    warn(model.objective != DenoisingObjective::kEdm, "model.objective", "model.kind diffusion");
+    warn(model.min_snr_gamma > 0, "model.min_snr_gamma", "model.kind diffusion");
+    warn(model.condition_dropout > 0, "model.condition_dropout", "model.kind diffusion");
+  } else {
+    warn(model.condition_dropout > 0 && config.data.condition == Condition::kNone, "model.condition_dropout",
+         "models with an input image (data.condition)");
+  }
+}
+
 /// From where `state` stands to the end of the run.
 void place(StreamPlan& plan, const RunState& state) {
   const Clock& clock = state.clock;
@@ -131,6 +147,7 @@ Session open_session(const Config& config, bool accept_changes, Console& console
                   .held_out = {},
                   .shown = {}};
   for (const std::string& warning : session.folder.warnings) console.warn(warning);
+  warn_of_what_has_no_effect(config, console);
   std::vector<std::string> warnings;
   const auto& newest = session.folder.newest;
   const RunState saved =

@@ -9,7 +9,6 @@
 #include "data/open_source.h"
 #include "data/stream.h"
 #include "train/average_snapshots.h"
-#include "train/background.h"
 #include "train/checkpoint.h"
 #include "train/command.h"
 #include "train/freed_memory.h"
@@ -51,7 +50,6 @@ int run_train(const Invocation& invocation) {
   const Config& config = invocation.config();
   Console console;
   Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);
-  const PidFile pid(session.folder.path);
   if (session.finished()) {
     console.say("this run is finished; to go on with it ask for more train.epochs, by --accept-changes");
     return kGood;

@@ -24,6 +24,17 @@ namespace fs = std::filesystem;
 
 constexpr uint64_t kSteps = 8, kLegs = 2;
 
+/// Every setting of the trainer as a flag, so that no environment of the child can say otherwise.
+std::vector<std::string> as_flags(const Config& config) {
+  std::vector<std::string> flags;
+  for (const SettingInfo& setting : list_settings()) {
+    if (setting.key.starts_with("generate.")) continue;
+    flags.push_back("--" + setting.key);
+    flags.push_back(setting_text(config, setting.key));
+  }
+  return flags;
+}
+
 /// The precision that a run has chosen: `auto` measures, and so may choose otherwise each time that a run begins.
 std::string precision_of(const std::filesystem::path& checkpoint) {
   return verify_checkpoint(checkpoint).state.at("choices").at("precision").get<std::string>();

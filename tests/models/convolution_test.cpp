@@ -49,6 +49,15 @@ TEST(Winograd, IsTheConvolutionOfItsDefinition) {
   }
 }
 
+TEST(Winograd, IsSharedByThreadsInPartsOfAnySize) {
+  torch::manual_seed(4);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(3);
+  const Shape shape{2, 32, 48, 61, 43};  // 352 tiles, 3 do not divide them
+  expect_right(shape, torch::randn({shape.samples, shape.inputs, shape.height, shape.width}), 5e-6);
+  at::set_num_threads(threads);
+}
+
 TEST(Winograd, SeesZerosBeyondTheBorder) {
   const torch::Tensor y = winograd_convolution(torch::ones({1, 32, 13, 17}), torch::ones({32, 32, 3, 3}), {});
   EXPECT_NEAR(y[0][5][0][0].item<double>(), 4 * 32, 1e-3);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/train/program.h"
+#include "train/run_status.h"
 
 namespace atelier {
 namespace {
@@ -81,6 +82,57 @@ TEST_F(InTheBackground, KnowsOfARunThatWasKilled) {
   EXPECT_THAT(said, HasSubstr("run: killed"));
   EXPECT_EQ(detached({}, &log), 0) << log << "and goes on";
   EXPECT_NE(trainer_in(run_), trainer);
+}
+
+TEST_F(InTheBackground, IsSavedHoweverOftenItIsAskedToStop) {
+  std::string log, said;
+  ASSERT_EQ(detached({}, &log), 0) << log;
+  const auto trainer = trainer_in(run_);
+  ASSERT_TRUE(trainer);
+  for (int i = 0; i < 100; ++i) kill(*trainer, SIGUSR1);  // as stop does
+  ASSERT_EQ(run({"stop", run_}, &log, &said), 0) << log;
+  EXPECT_EQ(position_of(list_checkpoints(run_).back()), status()["position"]);
+  EXPECT_EQ(detached({}, &log), 0) << "the folder is free once stop is back: " << log;
+}
+
+TEST_F(InTheBackground, NeedsAFolderThatCanBeWritten) {
+  std::ofstream(folder_ / "file") << "no folder";
+  std::vector<std::string> words = arguments(folder_ / "file" / "run", "pix2pix");
+  words.emplace_back("--detach");
+  std::string log;
+  EXPECT_EQ(run(words, &log), 2);
+  EXPECT_THAT(log, HasSubstr("choose another train.run_dir"));
+  std::vector<std::string> must = arguments(folder_ / "none", "pix2pix", {{"train.resume", "must"}});
+  must.emplace_back("--detach");
+  EXPECT_EQ(run(must, &log), 2);
+  EXPECT_FALSE(fs::exists(folder_ / "none")) << "what cannot work leaves nothing behind";
+}
+
+TEST(RunStatus, IsWhatIsTrueByNow) {
+  const nlohmann::json running = {{"state", "running"}, {"pid", 7}};
+  EXPECT_EQ(status_by_now(running, 7, true)["state"], "running");
+  EXPECT_EQ(status_by_now(running, 8, true)["state"], "starting") << "another one wrote that";
+  EXPECT_EQ(status_by_now(running, {}, true)["state"], "running elsewhere");
+  EXPECT_EQ(status_by_now(running, {}, false)["state"], "killed");
+  EXPECT_EQ(status_by_now({{"state", "finished"}, {"pid", 7}}, {}, false)["state"], "finished");
+  EXPECT_EQ(status_by_now(nlohmann::json::object(), {}, false)["state"], "not started");
+  EXPECT_EQ(status_by_now({{"state", 5}}, {}, false)["state"], "not started");
+  EXPECT_TRUE(status_by_now(running, {}, false)["pid"].is_null());
+}
+
+TEST(RunStatus, IsToldWhateverItsNumbersAre) {
+  const nlohmann::json status = {{"state", "running"},
+                                 {"pid", 7},
+                                 {"step", uint64_t{1} << 40},
+                                 {"epoch", nullptr},
+                                 {"position", uint64_t{1} << 53},
+                                 {"total_positions", "many"},
+                                 {"images_per_second", nullptr},
+                                 {"seconds_left", 61},
+                                 {"held_out", {{"raw", nullptr}, {"average", 0.5}}}};
+  EXPECT_EQ(status_text("run", status),
+            "run: running (process 7), epoch ?, step 1099511627776, position 9007199254740992 of ?, 0:01:01 left, "
+            "held-out loss not finite (average 0.5000)");
 }
 
 TEST_F(InTheBackground, IsNotAnotherProcessOfTheSameNumber) {

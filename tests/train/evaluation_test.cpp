@@ -66,6 +66,56 @@ TEST_F(Evaluating, ComparesHeldOutPicturesWithGeneratedOnes) {
   EXPECT_EQ(found({"--all"})["pictures"], kRows);
 }
 
+TEST_F(Evaluating, KnowsLabelsByTheirNames) {
+  const auto list = [&](const char* name, const std::string& label) {
+    std::ofstream rows(folder_ / name);
+    rows << "url,label\n";
+    for (int row = 0; row < kRows; ++row) rows << row << ".png," << (row % 2 ? "chair" : label) << '\n';
+    return folder_ / name;
+  };
+  const nlohmann::json own = found({"--all"});
+  std::ofstream chairs(folder_ / "chairs.csv");
+  chairs << "url,label\n";
+  for (int row = 1; row < kRows; row += 2) chairs << row << ".png,chair\n";
+  chairs.close();
+  EXPECT_EQ(found({"--all", "--data.list", folder_ / "chairs.csv"})["pictures"], kRows / 2);
+  std::string log;
+  EXPECT_EQ(evaluated({"--features", script(kQuarters), "--all", "--data.list", list("lamps.csv", "lamp")}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("the label \"lamp\", which the model does not know"));
+  EXPECT_EQ(found({"--all", "--data.list", list("same.csv", "table")})["fid"], own["fid"]);
+}
+
+TEST_F(Evaluating, ComparesEachPictureOnceHoweverTheRunWasBalanced) {
+  std::string log;
+  const fs::path balanced = folder_ / "balanced";
+  ASSERT_EQ(run(arguments(balanced, "diffusion",
+                          {{"train.epochs", "2"},
+                           {"train.warmup", "0"},
+                           {"train.learning_rate", "0.01"},
+                           {"data.balance", "label"}}),
+                &log),
+            0)
+      << log;
+  std::string said;
+  std::vector<std::string> words = {"evaluate", balanced, "--features", script(kQuarters),
+                                    "--all",    "--json", "--steps",    "2"};
+  ASSERT_EQ(run(words, &log, &said), 0) << log;
+  const auto plain = nlohmann::json::parse(said);
+  EXPECT_EQ(plain["pictures"], kRows);
+  words.insert(words.end(), {"--guidance", "4"});
+  ASSERT_EQ(run(words, &log, &said), 0) << log;
+  EXPECT_NE(nlohmann::json::parse(said)["fid"], plain["fid"]);
+}
+
+TEST_F(Evaluating, SaysWhatCouldNotBeHad) {
+  EXPECT_EQ(found({"--all"})["substituted"], 0);
+  for (int row = 0; row < 3; ++row) fs::remove(folder_ / (std::to_string(row) + ".png"));
+  std::string log, said;
+  ASSERT_EQ(evaluated({"--all", "--features", script(kQuarters), "--json"}, &log, &said), 0) << log;
+  EXPECT_EQ(nlohmann::json::parse(said)["substituted"], 3);
+  EXPECT_THAT(log, HasSubstr("3 pictures could not be had"));
+}
+
 TEST_F(Evaluating, PrintsATable) {
   std::string log, said;
   ASSERT_EQ(evaluated({"--features", script(kQuarters)}, &log, &said), 0) << log;

@@ -61,15 +61,34 @@ TEST_P(TrainingOfEachKind, FinishesShowsWhatItDidAndIsThenDone) {
       arguments(run_dir, GetParam(), {{"train.epochs", "2"}, {"train.sample_every", "1"}, {"train.precision", "auto"}});
   std::string log;
   ASSERT_EQ(run(short_run, &log), 0) << log;
-  EXPECT_THAT(log, testing::AllOf(HasSubstr("device cpu, 1 threads, precision"),
-                                  HasSubstr("model " + GetParam() + " at 16 pixels"), HasSubstr("2 labels"),
-                                  HasSubstr("held-out samples"), HasSubstr("epoch 2/2  step 6")));
+  EXPECT_THAT(
+      log, testing::AllOf(HasSubstr("device cpu, 1 threads, precision"),
+                          HasSubstr("model " + GetParam() + " at 16 pixels"), HasSubstr("2 labels"),
+                          HasSubstr("held-out samples"), HasSubstr("epoch 2/2  step 6"), HasSubstr(" is the limit: ")));
   for (const char* name : {"config.yaml", "metrics.jsonl", "status.json", "verdicts.jsonl", "samples/000000000012.png",
                            "samples/000000000024.png", "positions/000000000024/state.json"})
     EXPECT_TRUE(fs::exists(run_dir / name)) << name;
   EXPECT_EQ(nlohmann::json::parse(read_file(run_dir / "status.json"))["state"], "finished");
+  std::istringstream metrics(read_file(run_dir / "metrics.jsonl"));
+  size_t times = 0;
+  for (std::string line; std::getline(metrics, line);)
+    if (const auto entry = nlohmann::json::parse(line); entry["kind"] == "time") {
+      ++times;
+      for (const char* phase : {"wait", "copy", "forward", "backward", "optimizer", "averages", "other"})
+        EXPECT_GT(entry["seconds"][phase]["mean"], 0) << phase;
+    }
+  EXPECT_EQ(times, 2U) << "one an epoch";
   ASSERT_EQ(run(short_run, &log), 0) << log;
   EXPECT_THAT(log, HasSubstr("finished"));
+}
+
+TEST_F(Training, WarnsOfSettingsThatAreForAnotherKindOfModel) {
+  std::string log;
+  EXPECT_EQ(run(arguments(folder_ / "run", "pix2pix", {{"train.epochs", "1"}, {"model.objective", "flow"}}), &log), 0);
+  EXPECT_THAT(log, HasSubstr("model.objective has no effect: it is for model.kind diffusion"));
+  EXPECT_EQ(run(arguments(folder_ / "other", "diffusion", {{"train.epochs", "1"}, {"model.objective", "flow"}}), &log),
+            0);
+  EXPECT_THAT(log, testing::Not(HasSubstr("has no effect")));
 }
 
 TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {

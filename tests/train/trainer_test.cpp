@@ -1,8 +1,10 @@
 #include "train/trainer.h"
 
 #include <ATen/record_function.h>
+#include <chrono>
 #include <gtest/gtest.h>
 #include <limits>
+#include <numeric>
 #include <string_view>
 
 #include "base/files.h"
@@ -316,6 +318,17 @@ TEST(Trainer, GivesUpWhenNothingIsFiniteAnyMore) {
               std::string::npos)
         << error.what();
   }
+}
+
+TEST(Trainer, TimesThePhasesOfAStep) {
+  SmallRun run;
+  const auto begin = std::chrono::steady_clock::now();
+  const PhaseTimes times = run.step().times;
+  const double whole = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  for (const Phase phase : {Phase::kForward, Phase::kBackward, Phase::kOptimizer, Phase::kAverages, Phase::kOther})
+    EXPECT_GT(times[static_cast<size_t>(phase)], 0) << kPhaseNames[static_cast<size_t>(phase)];
+  EXPECT_LE(std::accumulate(times.begin(), times.end(), 0.0), whole);
+  EXPECT_EQ(times[static_cast<size_t>(Phase::kWait)], 0) << "nobody waited";
 }
 
 TEST(Trainer, ComputesHeldOutLossesOfBothWeights) {
