@@ -4,7 +4,8 @@
     compare.py BENCH_TRAIN PYTHON FOLDER REPETITIONS [CASE...]
 
 Every peer starts from the same weights and gets the same batches; before anything is timed its first losses must be
-Atelier's. A repetition runs all peers once, one after another; of each the median step counts, after the warm-up.
+Atelier's. All of PyTorch is warmed up (and compiled) first and then waits for its turns, so that a repetition is over in
+seconds: one turn of each, one after another, on the same machine at the same time. Of a turn the median step counts.
 """
 
 import json
@@ -36,14 +37,42 @@ PEERS = {
 }
 
 
-def run(command, environment):
-    child = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True,
-                           env=os.environ | {"OMP_NUM_THREADS": str(THREADS)} | environment)
-    return json.loads(child.stdout.splitlines()[-1])
+def environment(more):
+    return os.environ | {"OMP_NUM_THREADS": str(THREADS)} | more
+
+
+class Peer:
+    """A torch_steps.py that waits for its turns."""
+
+    def __init__(self, python, inputs, precision, options, more):
+        command = [python, HERE / "torch_steps.py", inputs, "--precision", precision, "--threads", THREADS, *options]
+        self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        text=True, env=environment(more))
+        self.losses = self.answer()["losses"]
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit("compare.py: torch_steps.py ended before its turn")
+        return json.loads(line)
+
+    def turn(self, steps):
+        print(steps, file=self.process.stdin, flush=True)
+        return self.answer()
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def own_turn(command):
+    child = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, text=True, check=True, env=environment({}))
+    result = json.loads(child.stdout.splitlines()[-1])
+    return result | {what: result[what][WARM_UP:] for what in ("seconds", "cpu")}
 
 
 def check_losses(name, ours, theirs, precision):
-    for step, (one, other) in enumerate(zip(ours["losses"][:WARM_UP], theirs["losses"])):
+    for step, (one, other) in enumerate(zip(ours[:WARM_UP], theirs)):
         for a, b in zip(one, other):
             if abs(a - b) > TOLERANCE[precision] * abs(a):
                 sys.exit(f"compare.py: {name}: step {step + 1} has a loss of {b}, Atelier's is {a}")
@@ -57,17 +86,20 @@ def measure(case, precision, program, python, folder, repetitions):
              "model.label_dropout": 0, **settings}
     ours = [program, "--steps", WARM_UP + steps, "--inputs", inputs]
     ours += [word for name, value in flags.items() for word in (f"--{name}", value)]
-    times = {}
-    for _ in range(repetitions):
-        reference = run(ours, {})
-        results = {"atelier": reference}
-        for name, (options, environment) in PEERS.items():
-            results[name] = run([python, HERE / "torch_steps.py", inputs, "--precision", precision,
-                                 "--threads", THREADS, *options], environment)
-            check_losses(f"{case}, {name}", reference, results[name], precision)
-        for name, result in results.items():
-            for what in ("seconds", "cpu"):
-                times.setdefault((name, what), []).append(statistics.median(result[what][WARM_UP:]))
+    reference = own_turn(ours)
+    times, peers = {}, {}
+    try:
+        for name, (options, more) in PEERS.items():
+            peers[name] = Peer(python, inputs, precision, options, more)
+            check_losses(f"{case}, {name}", reference["losses"], peers[name].losses, precision)
+        for _ in range(repetitions):
+            results = {"atelier": own_turn(ours)} | {name: peer.turn(steps) for name, peer in peers.items()}
+            for name, result in results.items():
+                for what in ("seconds", "cpu"):
+                    times.setdefault((name, what), []).append(statistics.median(result[what]))
+    finally:
+        for peer in peers.values():
+            peer.end()
     return {key: statistics.median(values) for key, values in times.items()}
 
 

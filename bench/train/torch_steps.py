@@ -3,8 +3,9 @@
 
     torch_steps.py INPUTS.safetensors [--compile] [--precision bfloat16] [--threads 2]
 
-prints one line of JSON: of each step the losses, its seconds and the processor's seconds. The first steps use the noise
-in the file, so that their losses can be compared; the others draw their own, as a training does.
+warms up on the first steps, with the noise in the file, and prints their losses as one line of JSON, to be compared. Then it
+takes turns: for each line on stdin it makes that many more steps, which draw their own noise as a training does, and prints
+the seconds of each and the processor's seconds.
 """
 
 import argparse
@@ -114,17 +115,23 @@ def main():
         return torch.autocast("cpu", torch.bfloat16)
 
     model = {"diffusion": Diffusion, "pix2pix": Pix2Pix}[spec["kind"]](spec, tensors, settings, options.compile, autocast)
-    result = {"losses": [], "seconds": [], "cpu": []}
-    for step in range(len(tensors["images"])):
-        names = ["images", "labels", "conditions"] + (["noise", "sigma"] if step < COMPARED else [])
-        batch = {name: tensors[name][step] for name in names if name in tensors}
+    done = 0
+
+    def make_step():
+        nonlocal done
+        names = ["images", "labels", "conditions"] + (["noise", "sigma"] if done < COMPARED else [])
+        batch = {name: tensors[name][done % len(tensors["images"])] for name in names if name in tensors}
         begin, cpu = time.perf_counter(), time.process_time()
-        result["losses"].append(model.step(batch))
+        losses = model.step(batch)
+        done += 1
         for player in model.players:
-            player.average(step + 1)
-        result["seconds"].append(time.perf_counter() - begin)
-        result["cpu"].append(time.process_time() - cpu)
-    print(json.dumps(result))
+            player.average(done)
+        return losses, time.perf_counter() - begin, time.process_time() - cpu
+
+    print(json.dumps({"losses": [make_step()[0] for _ in range(COMPARED)]}), flush=True)
+    for count in map(int, sys.stdin):
+        _, seconds, cpu = zip(*(make_step() for _ in range(count)))
+        print(json.dumps({"seconds": seconds, "cpu": cpu}), flush=True)
 
 
 if __name__ == "__main__":
