@@ -57,6 +57,7 @@ Child Child::in_background(std::vector<std::string> arguments, const std::filesy
 Child::Child(std::vector<std::string> arguments, const std::filesystem::path& log, bool background) : log_(log) {
   arguments.insert(arguments.begin(), "atelier-train");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   std::error_code absent;
