@@ -1,11 +1,11 @@
 #include "models/diffusion.h"
 
+#include "models/pixels.h"
+
 namespace atelier {
 namespace {
 
 constexpr double kDataVariance = kSigmaData * kSigmaData;
-
-torch::Tensor as_pixels(const torch::Tensor& scale) { return scale.view({-1, 1, 1, 1}); }
 
 }  // namespace
 

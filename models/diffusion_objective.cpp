@@ -80,8 +80,7 @@ class DiffusionObjective final : public Objective {
   /// A condition that is withheld is grey all over, which is no drawing and no picture.
   static Given without(const Given& given, const Withheld& withheld) {
     Given rest{.labels = given.labels.masked_fill(withheld.labels, -1), .conditions = given.conditions};
-    if (rest.conditions.defined())
-      rest.conditions = rest.conditions.masked_fill(withheld.conditions.view({-1, 1, 1, 1}), 0);
+    if (rest.conditions.defined()) rest.conditions = rest.conditions.masked_fill(as_pixels(withheld.conditions), 0);
     return rest;
   }
 

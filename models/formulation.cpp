@@ -5,6 +5,7 @@
 
 #include "models/flow.h"
 #include "models/keyed.h"
+#include "models/pixels.h"
 #include "models/sampler.h"
 
 namespace atelier {
@@ -29,8 +30,6 @@ constexpr Formulation kFlow{
     .top = [](double strength) { return strength; },
     .levels = flow_times,
 };
-
-torch::Tensor as_pixels(const torch::Tensor& scale) { return scale.view({-1, 1, 1, 1}); }
 
 }  // namespace
 

@@ -11,4 +11,7 @@ torch::Tensor from_pixels(const torch::Tensor& pixels);
 /// Float -1..1 to uint8, rounded; what lies outside is clamped.
 torch::Tensor to_pixels(const torch::Tensor& pictures);
 
+/// A number of each picture, [N], as [N, 1, 1, 1]: for every number of its pixels.
+inline torch::Tensor as_pixels(const torch::Tensor& numbers) { return numbers.view({-1, 1, 1, 1}); }
+
 }  // namespace atelier
