@@ -98,6 +98,13 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
       fmt::format("flag {}: no such setting; did you mean {}?", flag, nearest(flag, vocabulary.names())));
 }
 
+/// The command and what follows it, at most.
+size_t most_positional(const Program& program) {
+  size_t most = 0;
+  for (const Command& command : program.commands) most = std::max(most, 1 + command.takes.size());
+  return most;
+}
+
 }  // namespace
 
 std::vector<Alias> aliases_of(const Program& program) {
@@ -137,7 +144,7 @@ CommandLine parse_command_line(const Program& program, int argc, char** argv) {
     const std::string& value = word.value();
     if (flag == kPositional) {
       if (value.starts_with("-") && value != "-") refuse_unknown(vocabulary, value);
-      if (line.positional.size() == program.positional.size()) {
+      if (line.positional.size() == most_positional(program)) {
         throw std::invalid_argument(fmt::format("there is no place for the argument \"{}\"", value));
       }
       line.positional.push_back(value);

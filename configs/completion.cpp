@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <map>
 #include <stdexcept>
 #include <vector>
 
 #include "configs/command_line.h"
+#include "configs/preset.h"
 
 namespace atelier {
 namespace {
@@ -16,21 +18,38 @@ struct Completion {
   std::string flag, help;
   bool takes_value = true;
   std::string values;  ///< separated by spaces; empty: a file name, or anything
+  bool files = true;   ///< it may also be a file name
 };
 
-std::string values_of(const SettingInfo& setting) {
-  if (setting.type == "boolean") return "true false";
-  if (setting.type.find('|') == std::string::npos) return "";
-  std::string values = setting.type;
+/// "a|b" -> "a b"; nothing where there is no choice.
+std::string choices_of(const std::string& type) {
+  if (type.find('|') == std::string::npos) return "";
+  std::string values = type;
   std::replace(values.begin(), values.end(), '|', ' ');
   return values;
+}
+
+std::string values_of(const SettingInfo& setting) {
+  return setting.type == "boolean" ? "true false" : choices_of(setting.type);
+}
+
+std::string values_of(const Flag& flag) {
+  if (flag.name == "completion") return "bash zsh fish";
+  if (flag.name == "config") return fmt::format("{}", fmt::join(preset_names(), " "));
+  return choices_of(flag.placeholder);
+}
+
+std::string command_names(const Program& program) {
+  std::string names;
+  for (const Command& command : program.commands) names += (names.empty() ? "" : " ") + command.name;
+  return names;
 }
 
 std::vector<Completion> completions(const Program& program) {
   std::vector<Completion> all;
   std::map<std::string, Completion> by_key;
   for (const SettingInfo& setting : list_settings()) {
-    all.push_back({setting.key, setting.help, true, values_of(setting)});
+    all.push_back({setting.key, setting.help, true, values_of(setting), false});
     by_key.emplace(setting.key, all.back());
   }
   for (const Alias& alias : aliases_of(program)) {
@@ -40,8 +59,7 @@ std::vector<Completion> completions(const Program& program) {
   }
   for (const auto* flags : {&program.flags, &common_flags()}) {
     for (const Flag& flag : *flags) {
-      const std::string values = flag.name == "completion" ? "bash zsh fish" : "";
-      all.push_back({flag.name, flag.help, !flag.placeholder.empty(), values});
+      all.push_back({flag.name, flag.help, !flag.placeholder.empty(), values_of(flag), flag.name == "config"});
     }
   }
   return all;
@@ -66,8 +84,8 @@ std::string bash_script(const Program& program) {
   for (const Completion& completion : completions(program)) {
     flags += " --" + completion.flag;
     if (completion.values.empty()) continue;
-    cases += fmt::format("    --{}) mapfile -t COMPREPLY < <(compgen -W '{}' -- \"$word\"); return ;;\n",
-                         completion.flag, completion.values);
+    cases += fmt::format("    --{}) mapfile -t COMPREPLY < <(compgen {}-W '{}' -- \"$word\"); return ;;\n",
+                         completion.flag, completion.files ? "-f " : "", completion.values);
   }
   // bash splits words at "=", so that --flag=va arrives as three words.
   return fmt::format(R"({0}() {{
@@ -81,13 +99,15 @@ std::string bash_script(const Program& program) {
 {1}  esac
   if [[ $word == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W '{2}' -- "$word")
+  elif ((COMP_CWORD == 1)) && [[ -n '{4}' ]]; then
+    mapfile -t COMPREPLY < <(compgen -W '{4}' -- "$word")
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
   fi
 }}
 complete -o filenames -F {0} {3}
 )",
-                     function_name(program), cases, flags.substr(1), program.name);
+                     function_name(program), cases, flags.substr(1), program.name, command_names(program));
 }
 
 std::string zsh_script(const Program& program) {
@@ -98,22 +118,28 @@ std::string zsh_script(const Program& program) {
       help += c == '[' || c == ']' || c == ':' ? std::string("\\") + c : std::string(1, c);
     std::string spec = fmt::format("--{}{}[{}]", completion.flag, completion.takes_value ? "=" : "", help);
     if (!completion.values.empty()) {
-      spec += ":value:(" + completion.values + ")";
+      spec += completion.files ? ":value:{compadd " + completion.values + "; _files}"
+                               : ":value:(" + completion.values + ")";
     } else if (completion.takes_value) {
       spec += ":value:_files";
     }
     specs += " \\\n    " + quoted(spec);
   }
-  return fmt::format("#compdef {0}\n{1}() {{\n  _arguments{2} \\\n    '*:file:_files'\n}}\ncompdef {1} {0}\n",
-                     program.name, function_name(program), specs);
+  const std::string commands =
+      program.commands.empty() ? "" : fmt::format(" \\\n    '1:command:({})'", command_names(program));
+  return fmt::format("#compdef {0}\n{1}() {{\n  _arguments{2}{3} \\\n    '*:file:_files'\n}}\ncompdef {1} {0}\n",
+                     program.name, function_name(program), specs, commands);
 }
 
 std::string fish_script(const Program& program) {
   std::string script;
+  for (const Command& command : program.commands)
+    script += fmt::format("complete -c {} -n __fish_use_subcommand -a {} -d {}\n", program.name, command.name,
+                          quoted(command.summary));
   for (const Completion& completion : completions(program)) {
     std::string value;
     if (!completion.values.empty()) {
-      value = " -x -a " + quoted(completion.values);
+      value = (completion.files ? " -r -a " : " -x -a ") + quoted(completion.values);
     } else if (completion.takes_value) {
       value = " -r";
     }

@@ -87,6 +87,37 @@ std::vector<Row> alias_rows(const std::vector<std::string>& sections) {
   return rows;
 }
 
+std::string flags_text(const std::vector<Flag>& flags) {
+  std::vector<Row> rows;
+  for (const Flag& flag : flags) rows.push_back(flag_row(flag));
+  for (const Flag& flag : common_flags()) rows.push_back(flag_row(flag));
+  return "\nFlags:\n" + table(rows);
+}
+
+std::string settings_text(const std::vector<std::string>& sections) {
+  std::vector<Row> rows;
+  for (const std::string& section : sections)
+    for (Row& row : setting_rows(section)) rows.push_back(std::move(row));
+  if (rows.empty()) return "";
+  std::string text =
+      "\nSettings and their defaults. Later wins: default, --config FILE, environment, flag.\n" + table(rows);
+  const std::vector<Row> aliases = alias_rows(sections);
+  return aliases.empty() ? text : text + "\nShort names:\n" + table(aliases);
+}
+
+std::string examples_text(const Program& program, const std::vector<std::string>& examples) {
+  std::string text = "\nExamples:\n";
+  for (const std::string& example : examples) text += fmt::format("  {} {}\n", program.name, example);
+  return examples.empty() ? "" : text;
+}
+
+/// "pack LIST STORE"
+std::string call_of(const Command& command) {
+  std::string call = command.name;
+  for (const std::string& taken : command.takes) call += " " + taken;
+  return call;
+}
+
 /// A bar would end a cell.
 std::string cell(const std::string& text) {
   std::string escaped;
@@ -102,23 +133,28 @@ std::string code(const std::string& text) { return text.empty() ? "" : fmt::form
 }  // namespace
 
 std::string help_text(const Program& program) {
-  std::string usage = "Usage: " + program.name;
-  for (const std::string& name : program.positional) usage += " [" + name + "]";
-  std::string text = fmt::format("{}\n\n{} [--flag value ...]\n", program.summary, usage);
-  std::vector<Row> flags;
-  for (const Flag& flag : program.flags) flags.push_back(flag_row(flag));
-  for (const Flag& flag : common_flags()) flags.push_back(flag_row(flag));
-  text += "\nFlags:\n" + table(flags);
-  std::vector<Row> settings;
-  for (const std::string& section : program.sections) {
-    for (Row& row : setting_rows(section)) settings.push_back(std::move(row));
+  std::string text = fmt::format("{}\n\nUsage: {}{} [--flag value ...]\n", program.summary, program.name,
+                                 program.commands.empty() ? "" : " [COMMAND] [argument ...]");
+  std::vector<Row> commands;
+  std::vector<std::string> examples = program.examples;
+  for (const Command& command : program.commands) {
+    commands.push_back({call_of(command), "", command.summary});
+    examples.insert(examples.end(), command.examples.begin(), command.examples.end());
   }
-  text += "\nSettings and their defaults. Later wins: default, --config FILE, environment, flag.\n" + table(settings);
-  const std::vector<Row> aliases = alias_rows(program.sections);
-  if (!aliases.empty()) text += "\nShort names:\n" + table(aliases);
-  if (!program.examples.empty()) text += "\nExamples:\n" + program.examples;
-  if (!text.ends_with('\n')) text += '\n';
-  return text;
+  if (!commands.empty())
+    text += fmt::format("\nCommands; {} COMMAND --help tells each alone:\n", program.name) + table(commands);
+  return text + flags_text(program.flags) + settings_text(program.sections) + examples_text(program, examples);
+}
+
+std::string help_text(const Program& program, const Command& command) {
+  std::vector<Flag> flags;
+  for (const Flag& flag : program.flags)
+    if (std::ranges::find(command.flags, flag.name) != command.flags.end()) flags.push_back(flag);
+  std::string text;
+  for (const std::string& line : wrap(fmt::format("{} {} {}.", program.name, command.name, command.summary), kColumns))
+    text += line + "\n";
+  text += fmt::format("\nUsage: {} {} [--flag value ...]\n", program.name, call_of(command));
+  return text + flags_text(flags) + settings_text(command.sections) + examples_text(program, command.examples);
 }
 
 std::string settings_markdown() {

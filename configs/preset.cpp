@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <stdexcept>
-#include <vector>
 
 #include "configs/nearest.h"
 
@@ -37,6 +36,8 @@ fs::path presets_folder() {
 }
 
 }  // namespace
+
+std::vector<std::string> preset_names() { return presets_in(presets_folder()); }
 
 std::string find_config(const std::string& name) {
   const bool is_path = name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");

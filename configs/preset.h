@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace atelier {
 
@@ -9,5 +10,8 @@ namespace atelier {
 /// nearest folder above the running program that has one. Throws std::invalid_argument with the presets there are.
 /// Private to configs/.
 std::string find_config(const std::string& name);
+
+/// The presets that there are, sorted. Private to configs/.
+std::vector<std::string> preset_names();
 
 }  // namespace atelier

@@ -1,6 +1,7 @@
 #include "configs/program.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -13,6 +14,7 @@
 
 #include "base/random.h"
 #include "configs/command_line.h"
+#include "configs/commands.h"
 #include "configs/completion.h"
 #include "configs/console.h"
 #include "configs/help.h"
@@ -22,11 +24,6 @@
 
 namespace atelier {
 namespace {
-
-void print(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  if (!written) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
 
 Resolved resolve_settings(const Program& program, const CommandLine& line) {
   std::vector<Layer> layers;
@@ -39,7 +36,10 @@ Resolved resolve_settings(const Program& program, const CommandLine& line) {
 
 int run(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
   const CommandLine line = parse_command_line(program, argc, argv);
-  if (line.flag("help")) return print(help_text(program)), kGood;
+  if (line.flag("help")) {
+    const bool of_command = !program.commands.empty() && !line.positional.empty();
+    return print(of_command ? help_text(program, command_of(program, line.positional)) : help_text(program)), kGood;
+  }
   if (line.flag("version")) return print(fmt::format("{} {}\n", program.name, ATELIER_VERSION)), kGood;
   if (line.flag("settings")) return print(settings_markdown()), kGood;
   if (const auto shell = line.flag("completion")) return print(completion_script(program, *shell)), kGood;
@@ -83,11 +83,20 @@ std::optional<uint64_t> Invocation::number(const std::string& name, uint64_t lea
   return number;
 }
 
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
+  if (errno == EPIPE) throw ReaderGone();
+  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+}
+
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body) {
   hold_standard_streams();
-  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of write,
+  std::signal(SIGPIPE, SIG_IGN);  // and so is a reader that has had enough
   try {
     return run(program, argc, argv, body);
+  } catch (const ReaderGone&) {
+    return kGood;
   } catch (const Interrupted&) {
     return kInterrupted;
   } catch (const std::invalid_argument& error) {

@@ -22,13 +22,28 @@ struct Flag {
   std::string help;
 };
 
+struct Invocation;
+
+/// One of the things that a program does: `atelier-data verify`. What --help, the completions and run_command
+/// (commands.h) know of it.
+struct Command {
+  std::string name;
+  std::vector<std::string> takes;     ///< what follows the name: {"RUN"}; in brackets what may be left out: {"[LIST]"}
+  std::string summary;                ///< what it does, in a sentence
+  std::vector<std::string> flags;     ///< names of Program::flags
+  std::vector<std::string> sections;  ///< settings that matter to it: {"seed", "data"}
+  std::vector<std::string> examples;  ///< of arguments: "verify furniture/"; at least one
+  std::function<int(const Invocation&)> run;  ///< returns the exit code
+};
+
 struct Program {
-  std::string name;                     ///< "atelier-data"
-  std::string summary;                  ///< one sentence
-  std::vector<std::string> sections;    ///< settings that --help shows: {"seed", "data"}
-  std::vector<std::string> positional;  ///< names of positional arguments, such as {"command", "list"}
+  std::string name;                   ///< "atelier-data"
+  std::string summary;                ///< one sentence
+  std::vector<std::string> sections;  ///< settings that --help shows: {"seed", "data"}
   std::vector<Flag> flags;
-  std::string examples;  ///< the end of --help
+  std::vector<Command> commands = {};      ///< none: the program does one thing, and takes flags only
+  std::string default_command = {};        ///< what it does when no command is named; empty: nothing
+  std::vector<std::string> examples = {};  ///< of arguments, before those of the commands
   /// The settings that positional arguments stand for: a layer above all others, in --show-config, too.
   std::function<Layer(const std::vector<std::string>& positional)> settings_of = {};
 };
@@ -36,7 +51,7 @@ struct Program {
 /// A parsed command line.
 struct Invocation {
   Resolved settings;
-  std::vector<std::string> positional;
+  std::vector<std::string> positional;                     ///< the command, and what follows it
   std::vector<std::pair<std::string, std::string>> flags;  ///< those of Program::flags that were given
   std::stop_token stop;  ///< requested by the first SIGINT or SIGTERM; a second one ends the process at once with 130
 
@@ -48,9 +63,16 @@ struct Invocation {
   std::optional<uint64_t> number(const std::string& name, uint64_t least = 0) const;
 };
 
-/// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help, --version,
-/// --show-config and --completion SHELL itself, else runs `body` and returns its exit code. std::invalid_argument
-/// becomes one line on stderr and exit 2; Interrupted (console.h) exit 130; any other exception one line and exit 1.
+/// Thrown when whoever reads stdout has had enough; run_program ends quietly with 0 then.
+struct ReaderGone {};
+
+/// Writes to stdout, and flushes. Throws ReaderGone, and std::system_error when it cannot be written.
+void print(const std::string& text);
+
+/// Parses, resolves the layers (default < --config FILE < environment < flags), answers --help (of a command that is
+/// named: its own), --version, --show-config and --completion SHELL itself, else runs `body` and returns its exit code.
+/// std::invalid_argument becomes one line on stderr and exit 2; Interrupted (console.h) exit 130; any other exception
+/// one line and exit 1.
 int run_program(const Program& program, int argc, char** argv, const std::function<int(const Invocation&)>& body);
 
 }  // namespace atelier

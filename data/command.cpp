@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <system_error>
@@ -13,12 +12,6 @@
 #include "data/open_source.h"
 
 namespace atelier {
-
-void write_result(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
-  if (errno == EPIPE) throw ReaderGone();
-  throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
 
 std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data) {
   auto file = invocation.flag(name);

@@ -16,12 +16,6 @@
 /// What the commands of atelier-data share. Part of the program, not of the library: it prints.
 namespace atelier {
 
-/// Thrown when whoever reads stdout has had enough; ends the program quietly.
-struct ReaderGone {};
-
-/// Writes to stdout and flushes. Throws ReaderGone, and std::system_error when it cannot be written.
-void write_result(const std::string& text);
-
 /// The file that a flag names, to be replaced. Throws, before an hour of work and not after it, when it cannot be
 /// written, is no regular file, or is one that `data` reads.
 std::optional<std::string> file_flag(const Invocation& invocation, const char* name, const DataConfig& data);
@@ -44,10 +38,10 @@ void warn_of_cache(const std::string& sentence);
 bool take_samples(Stream& stream, const std::stop_token& stop,
                   const std::function<void(const Batch& batch)>& take = {});
 
-int run_pack(const Invocation& invocation, const Config& config);
-int run_verify(const Invocation& invocation, const Config& config);
-int run_credits(const Invocation& invocation, const Config& config);
-int run_probe(const Invocation& invocation, const Config& config);
-int run_retry(const Invocation& invocation, const Config& config);
+int run_pack(const Invocation& invocation);
+int run_verify(const Invocation& invocation);
+int run_credits(const Invocation& invocation);
+int run_probe(const Invocation& invocation);
+int run_retry(const Invocation& invocation);
 
 }  // namespace atelier

@@ -34,7 +34,8 @@ void warn(Console& console, const Credits& credits) {
 
 }  // namespace
 
-int run_credits(const Invocation& invocation, const Config& config) {
+int run_credits(const Invocation& invocation) {
+  const Config& config = invocation.config();
   const auto ledger = invocation.flag("ledger");
   const Verdicts verdicts = ledger ? read_ledger(*ledger) : Verdicts();
   const auto manifest = open_list(config.data, invocation.stop);
@@ -43,7 +44,7 @@ int run_credits(const Invocation& invocation, const Config& config) {
   const Credits credits =
       credits_of(*manifest, plan.rows, verdicts, show_share(console, "reading the credits", invocation.stop));
   console.clear();
-  write_result(invocation.flag("json") ? credits_json(credits, *manifest) + '\n' : credits_text(credits, *manifest));
+  print(invocation.flag("json") ? credits_json(credits, *manifest) + '\n' : credits_text(credits, *manifest));
   console.say(fmt::format("{} works: {} attributions, {} works under licences that demand none", grouped(credits.works),
                           grouped(credits.demanded.size()), grouped(credits.free)));
   warn(console, credits);

@@ -139,7 +139,8 @@ std::string check_json(const Store& store, const StoreCheck& found) {
 
 }  // namespace
 
-int run_pack(const Invocation& invocation, const Config& given) {
+int run_pack(const Invocation& invocation) {
+  const Config& given = invocation.config();
   if (invocation.positional.size() < 3)
     throw std::invalid_argument("pack where? Name a folder: atelier-data pack LIST STORE");
   const std::filesystem::path folder = invocation.positional[2];
@@ -219,16 +220,17 @@ int run_pack(const Invocation& invocation, const Config& given) {
                                            {"removed_shards", mending.removed},
                                            {"removed_bytes", mending.removed_bytes}}},
                                          {"stream", nlohmann::ordered_json::parse(summary_json(went, seconds))}};
-    write_result(json.dump() + "\n");
+    print(json.dump() + "\n");
   } else {
-    write_result(fmt::format("{} holds {} of {} images in {}; failures: {}{}{}\n", folder.string(), held, rows.size(),
-                             count_of(shards, "shard"), failures_text(went), mending_text(mending),
-                             complete ? "" : "; the same command goes on from here"));
+    print(fmt::format("{} holds {} of {} images in {}; failures: {}{}{}\n", folder.string(), held, rows.size(),
+                      count_of(shards, "shard"), failures_text(went), mending_text(mending),
+                      complete ? "" : "; the same command goes on from here"));
   }
   return complete ? kGood : kInterrupted;
 }
 
-int run_verify(const Invocation& invocation, const Config& config) {
+int run_verify(const Invocation& invocation) {
+  const Config& config = invocation.config();
   if (!Store::is_store(config.data.list))
     throw std::invalid_argument(
         fmt::format("{} is no store; verify takes a folder made by pack or --cache", config.data.list));
@@ -236,7 +238,7 @@ int run_verify(const Invocation& invocation, const Config& config) {
   const Store store(config.data.list);
   const StoreCheck found = store.check(show_share(console, "checking", invocation.stop));
   console.clear();
-  write_result(invocation.flag("json") ? check_json(store, found) : check_text(store, found));
+  print(invocation.flag("json") ? check_json(store, found) : check_text(store, found));
   return found.damages.empty() ? kGood : kSystemFailed;
 }
 

@@ -24,7 +24,8 @@ std::string progress_line(const ProbeReport& report, double seconds) {
 
 }  // namespace
 
-int run_probe(const Invocation& invocation, const Config& config) {
+int run_probe(const Invocation& invocation) {
+  const Config& config = invocation.config();
   const uint64_t sample = invocation.number("sample").value_or(kSample);
   const auto manifest = open_list(config.data, invocation.stop);
   const StreamPlan plan = plan_list(invocation, config, manifest);
@@ -49,7 +50,7 @@ int run_probe(const Invocation& invocation, const Config& config) {
         },
         show_share(console, "comparing", invocation.stop), invocation.stop);
   console.clear();
-  write_result(invocation.flag("json") ? probe_json(report) + '\n' : probe_text(report));
+  print(invocation.flag("json") ? probe_json(report) + '\n' : probe_text(report));
   return invocation.stop.stop_requested() ? kInterrupted : kGood;
 }
 

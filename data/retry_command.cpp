@@ -31,7 +31,8 @@ std::string progress_line(const RetryReport& report) {
 
 }  // namespace
 
-int run_retry(const Invocation& invocation, const Config& config) {
+int run_retry(const Invocation& invocation) {
+  const Config& config = invocation.config();
   const auto out = file_flag(invocation, "out", config.data);
   if (out) check_out(*out);
   const Verdicts ledger = read_ledger(invocation.positional.at(1));
@@ -52,7 +53,7 @@ int run_retry(const Invocation& invocation, const Config& config) {
       invocation.stop);
   console.clear();
   if (out) publish_file(*out, report.left.to_jsonl());
-  write_result(invocation.flag("json") ? retry_json(report) + '\n' : retry_text(report));
+  print(invocation.flag("json") ? retry_json(report) + '\n' : retry_text(report));
   if (out) console.say(fmt::format("{} verdicts left in {}", report.left.all().size(), *out));
   return invocation.stop.stop_requested() ? kInterrupted : kGood;
 }

@@ -1,7 +1,6 @@
 // atelier-generate: checkpoint + request -> design variations, as one JSON document on stdout.
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -9,7 +8,6 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <system_error>
 #include <vector>
 
 #include "base/files.h"
@@ -36,11 +34,6 @@ void save_contact_sheet(const std::filesystem::path& file, const Image& sheet) {
   const auto png = encode_png(sheet);
   std::filesystem::create_directories(std::filesystem::absolute(file).parent_path());
   publish_file(file, {reinterpret_cast<const char*>(png.data()), png.size()});
-}
-
-void print_reply(const std::string& reply) {
-  if (std::fwrite(reply.data(), 1, reply.size(), stdout) != reply.size() || std::fflush(stdout) != 0)
-    throw std::system_error(errno, std::generic_category(), "The reply could not be written to standard output");
 }
 
 /// One reply is in memory until it is printed.
@@ -123,7 +116,7 @@ int generate(const Invocation& invocation) {
   std::vector<std::filesystem::path> files;
   if (!config.out.empty()) files = save_variations(config.out, *variations);
   if (!config.grid.empty()) save_contact_sheet(config.grid, contact_sheet_of(prepared, *variations));
-  print_reply(make_reply(std::time(nullptr), *variations, files));
+  print(make_reply(std::time(nullptr), *variations, files));
   return kGood;
 }
 
@@ -134,11 +127,9 @@ int main(int argc, char** argv) {
       .name = "atelier-generate",
       .summary = "Makes variations of a design from a trained checkpoint and prints them as one JSON document.",
       .sections = {"seed", "generate"},
-      .positional = {},
       .flags = {{"requests", "FILE",
                  "many requests at once: a JSON object a line, such as {\"label\": \"chair\", \"seed\": 7}"}},
-      .examples =
-          "  atelier-generate --checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7\n"
-          "  atelier-generate --checkpoint runs/demo/train --label sofa --condition sketch.png --out designs\n"};
+      .examples = {"--checkpoint runs/demo/train --label chair --image chair.png --variations 4 --seed 7",
+                   "--checkpoint runs/demo/train --label sofa --condition sketch.png --out designs"}};
   return run_program(program, argc, argv, generate);
 }

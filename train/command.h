@@ -1,7 +1,5 @@
 #pragma once
 
-#include <string>
-
 #include "configs/program.h"
 
 /// The commands of atelier-train. Part of the program, not of the library: they print.
@@ -42,8 +40,5 @@ int run_stop(const Invocation& invocation);
 
 /// --weights of several commands: true for average, which is the default, false for raw. Throws std::invalid_argument.
 bool wants_average(const Invocation& invocation);
-
-/// Writes to stdout, and flushes. Throws std::system_error.
-void print(const std::string& text);
 
 }  // namespace atelier

@@ -1,10 +1,7 @@
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
 #include "configs/printable.h"
 #include "train/command.h"
@@ -99,11 +96,6 @@ std::string text_of_file(const Json& found) {
 }
 
 }  // namespace
-
-void print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
-}
 
 int run_inspect(const Invocation& invocation) {
   const Json found = inspect(invocation.positional.at(1));

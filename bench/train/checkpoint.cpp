@@ -29,9 +29,8 @@ using Time = std::chrono::steady_clock;
 const Program kProgram{.name = "bench_checkpoint",
                        .summary = "Times the training loop's pause for a checkpoint beside a memcpy.",
                        .sections = {"seed", "data", "model", "train"},
-                       .positional = {},
                        .flags = {{"rounds", "N", "how many (15)"}},
-                       .examples = "  bench_checkpoint --config furniture-64 --train.run_dir /tmp/bench-run\n"};
+                       .examples = {"--config furniture-64 --train.run_dir /tmp/bench-run"}};
 
 double milliseconds(const auto& work) {
   const auto begin = Time::now();

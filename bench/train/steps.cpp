@@ -34,9 +34,8 @@ const Program kProgram{
     .name = "bench_train",
     .summary = "Times training steps on batches held in memory.",
     .sections = {"seed", "data", "model", "train"},
-    .positional = {},
     .flags = {{"steps", "N", "how many (12)"}, {"inputs", "FILE", "write what the steps start from"}},
-    .examples = "  bench_train --config furniture-64 --train.batch_size 8 --steps 20\n"};
+    .examples = {"--config furniture-64 --train.batch_size 8 --steps 20"}};
 
 /// The processor's time of this process, all threads.
 double cpu_seconds() {

@@ -18,6 +18,7 @@ using test::Child;
 using test::Ended;
 using testing::ContainsRegex;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kProbe = ATELIER_CONFIGS_PROBE;
@@ -75,7 +76,7 @@ TEST(CommandLine, AnswersWhatItDoesNotKnowWithTheNearestName) {
   expect_refused({"--dumb=4"}, "flag --dumb: no such setting; did you mean --dump?");
   expect_refused({"--shw-config"}, "flag --shw-config: no such setting; did you mean --show-config?");
   for (const char* odd : {"-x", "--=3", "---seed", "--a", "-"}) {
-    EXPECT_EQ(probe({odd}).code, std::string(odd) == "-" ? kGood : kUserMustChange) << odd;
+    EXPECT_EQ(probe({odd}).code, kUserMustChange) << odd;
   }
 }
 
@@ -148,12 +149,34 @@ TEST(Help, FitsInAHundredColumnsAndNamesEverything) {
   std::istringstream lines(ended.out);
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   for (const SettingInfo& setting : list_settings()) EXPECT_THAT(ended.out, HasSubstr("  --" + setting.key + " "));
-  for (const char* part : {"Usage: configs-probe [command] [list]", "--dump N", "--config FILE", "--completion SHELL",
-                           "--run-dir", "10MiB", "[bytes, 1..1GiB]", "  configs-probe echo --dump 3\n"}) {
+  for (const char* part : {"Usage: configs-probe [COMMAND] [argument ...]", "  echo [LIST] ",
+                           "prints what it was given", "--dump N", "--config FILE", "--completion SHELL", "--run-dir",
+                           "10MiB", "[bytes, 1..1GiB]", "  configs-probe echo --dump 3\n"}) {
     EXPECT_THAT(ended.out, HasSubstr(part));
   }
   EXPECT_EQ(probe({"-h"}).out, ended.out);
   EXPECT_EQ(probe({"--help", "--seed", "wrong"}).out, ended.out);
+}
+
+TEST(Help, OfACommandIsAboutThatAlone) {
+  const Ended ended = probe({"echo", "--help"});
+  EXPECT_EQ(ended.code, 0);
+  for (const char* part :
+       {"configs-probe echo prints what it was given.\n", "Usage: configs-probe echo [LIST] [--flag value ...]",
+        "--dump N", "--config FILE", "  --seed ", "  configs-probe echo --dump 3\n"}) {
+    EXPECT_THAT(ended.out, HasSubstr(part));
+  }
+  for (const char* part : {"--way", "count", "--data.", "--list"}) EXPECT_THAT(ended.out, Not(HasSubstr(part)));
+  expect_refused({"ecko", "--help"},
+                 "there is no command \"ecko\"; did you mean echo? They are echo, count, wait, wait-stubbornly, user, "
+                 "system, memory, flood, again");
+}
+
+TEST(Commands, TakeTheirOwnArgumentsAndFlags) {
+  EXPECT_EQ(probe({}).out, "dump absent\nseed 0\n");
+  expect_refused({"count"}, "count needs LIST; try: configs-probe count furniture.jsonl");
+  expect_refused({"again", "a.jsonl"}, "again takes flags only; leave \"a.jsonl\" out");
+  expect_refused({"count", "a.jsonl", "--json"}, "count takes no --json; leave it out (it is for echo)");
 }
 
 TEST(Help, KnowsTheVersion) { EXPECT_THAT(probe({"--version"}).out, ContainsRegex("^configs-probe [0-9.]+\n$")); }
@@ -174,6 +197,13 @@ TEST(ExitCodes, SayWhenStdoutIsFull) {
   const Ended ended = test::run("/bin/sh", {"-c", std::string(kProbe) + " --help > /dev/full"});
   EXPECT_EQ(ended.code, kSystemFailed);
   EXPECT_THAT(ended.err, HasSubstr("cannot write to stdout"));
+}
+
+TEST(ExitCodes, AreGoodWhenTheReaderHasHadEnough) {
+  const Ended ended = test::run("/bin/bash", {"-c", std::string(kProbe) + " flood | head -n 1; echo ${PIPESTATUS[0]}"},
+                                {"PATH=/usr/bin:/bin"});
+  EXPECT_EQ(ended.out, "a line\n0\n");
+  EXPECT_EQ(ended.err, "");
 }
 
 class Signals : public testing::TestWithParam<int> {};
@@ -224,9 +254,12 @@ TEST(Completion, WorksInBash) {
   EXPECT_EQ(completed({"configs-probe", "--data.fit", "=", "p"}), "pad\n");
   EXPECT_EQ(completed({"configs-probe", "--data.fit", "="}), "crop|random|pad|stretch\n");
   EXPECT_EQ(completed({"configs-probe", "--data.flip", "t"}), "true\n");
+  EXPECT_EQ(completed({"configs-probe", "--way", ""}), "up|down\n");
+  EXPECT_EQ(completed({"configs-probe", "wai"}), "wait|wait-stubbornly\n");
+  EXPECT_EQ(completed({"configs-probe", "--config", "sketch-"}), "sketch-256|sketch-64\n");
   const std::string file = written("atelier a list.jsonl", "");
   EXPECT_EQ(completed({"configs-probe", "--list", file.substr(0, file.size() - 7)}), file + "\n");
-  EXPECT_EQ(completed({"configs-probe", file.substr(0, file.size() - 7)}), file + "\n");
+  EXPECT_EQ(completed({"configs-probe", "count", file.substr(0, file.size() - 7)}), file + "\n");
 }
 
 TEST(Completion, NamesEverySettingForZshAndFish) {
@@ -238,6 +271,9 @@ TEST(Completion, NamesEverySettingForZshAndFish) {
   }
   EXPECT_THAT(zsh, HasSubstr(":value:(full window none)'"));
   EXPECT_THAT(fish, HasSubstr(" -l data.shuffle -x -a 'full window none' "));
+  EXPECT_THAT(zsh, HasSubstr("'1:command:(echo count wait"));
+  EXPECT_THAT(zsh, HasSubstr(":value:(up down)'"));
+  EXPECT_THAT(fish, HasSubstr("complete -c configs-probe -n __fish_use_subcommand -a count -d 'counts'\n"));
   expect_refused({"--completion", "tcsh"}, "flag --completion: cannot be \"tcsh\"; it takes bash, zsh or fish");
 }
 

@@ -130,6 +130,26 @@ TEST_F(Training, NamesTheListThatIsMissing) {
   EXPECT_THAT(log, HasSubstr("nowhere.csv"));
 }
 
+TEST_F(Training, EndsWithTheUsersCodeWhereTheListNamesNothing) {
+  std::ofstream list(folder_ / "gone.csv");
+  list << "url,label\n";
+  for (int row = 0; row < 40; ++row) list << "gone" << row << ".png,chair\n";
+  list.close();
+  std::string log;
+  EXPECT_EQ(run(arguments(folder_ / "run", "diffusion", {{"data.list", folder_ / "gone.csv"}}), &log), 2);
+  EXPECT_THAT(log, HasSubstr("gone"));
+}
+
+TEST_F(Training, SaysAtItsEndWhatWasReplaced) {
+  fs::remove(folder_ / "3.png");
+  std::string log;
+  ASSERT_EQ(run(arguments(folder_ / "run", "diffusion", {{"train.epochs", "4"}, {"data.max_failure_rate", "1"}}), &log),
+            0)
+      << log;
+  EXPECT_THAT(log, testing::ContainsRegex("[1-9][0-9]* of 48 samples were replaced by others, since their images could "
+                                          "not be had \\(.* [1-9]\\); verdicts.jsonl names them"));
+}
+
 TEST_F(Training, RefusesToResumeWhatIsNotThereOrNotTheSame) {
   const fs::path run_dir = folder_ / "run";
   std::string log;
@@ -322,7 +342,7 @@ TEST_F(Training, RefusesAveragesThatItCannotMake) {
     EXPECT_EQ(run(arguments, &log), 2) << log;
     return log;
   };
-  EXPECT_THAT(refused({}), HasSubstr("average takes a run folder"));
+  EXPECT_THAT(refused({}), HasSubstr("average needs RUN"));
   EXPECT_THAT(refused({run_dir}), HasSubstr("average needs --length"));
   EXPECT_THAT(refused({folder_ / "nowhere", "--length", "0.08"}), HasSubstr("there is no run at"));
   EXPECT_THAT(refused({folder_.path(), "--length", "0.08"}), HasSubstr("train.average_snapshots says how many"));
