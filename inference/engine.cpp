@@ -1,9 +1,11 @@
 #include "inference/engine.h"
 
+#include <ATen/Parallel.h>
 #include <chrono>
 #include <fmt/format.h>
 #include <stdexcept>
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <utility>
 
 #include "images/transform.h"

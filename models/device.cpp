@@ -1,10 +1,12 @@
 #include "models/device.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <thread>
+#include <torch/cuda.h>
 #include <torch/version.h>
 
 namespace atelier {

@@ -2,7 +2,7 @@
 
 #include <string>
 #include <string_view>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 /// The processor that networks run on.
 namespace atelier {

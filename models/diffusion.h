@@ -2,7 +2,7 @@
 
 #include <array>
 #include <functional>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 /// The mathematics of training a denoiser: Karras et al. 2022, "Elucidating the Design Space of Diffusion-Based
 /// Generative Models" (EDM), column "Ours" of Table 1. Free functions of float32 tensors; sigma is [N], the standard

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "models/diffusion.h"

@@ -5,6 +5,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/embedding.h>
 
 namespace atelier {
 namespace {

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <torch/torch.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "models/convolution.h"
 #include "models/keyed.h"

@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 #include <vector>
 
 #include "models/spec.h"

@@ -3,7 +3,9 @@
 #include <ATen/SequenceNumber.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/record_function.h>
-#include <torch/torch.h>
+#include <torch/autograd.h>
+#include <torch/types.h>
+#include <torch/utils.h>
 #include <vector>
 
 /// Operators of our own that profilers and FaultFinder see as they see LibTorch's.

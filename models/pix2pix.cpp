@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
+#include <torch/nn/modules/container/modulelist.h>
 
 namespace atelier {
 namespace {

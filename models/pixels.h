@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 /// Between pictures of 8 bits and what networks see.
 namespace atelier {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <functional>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 /// From noise to pictures: solvers of the probability flow ODE dx/dsigma = (x - D(x; sigma)) / sigma (Karras et al.

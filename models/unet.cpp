@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <stdexcept>
+#include <torch/nn/modules/container/modulelist.h>
 
 namespace atelier {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <torch/torch.h>
+#include <torch/nn/module.h>
 
 #include "base/files.h"
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "models/spec.h"
 

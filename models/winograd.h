@@ -1,6 +1,6 @@
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 /// Convolutions of 3x3 in float32 on a CPU by a quarter of the multiplications.
 ///

@@ -14,6 +14,6 @@ clang-format --dry-run --Werror "${SOURCES[@]}"
 # clang cannot read GCC's precompiled headers, so it reads what they were made of; nor has it a header of OpenMP.
 COMMANDS=build/lint
 mkdir -p "$COMMANDS"
-sed 's| -Winvalid-pch -include [^ ]*cmake_pch.hxx| -include torch/torch.h|; s| -fopenmp||' build/release/compile_commands.json >"$COMMANDS/compile_commands.json"
+sed 's| -Winvalid-pch -include [^ ]*cmake_pch.hxx| -include torch/nn/module.h|; s| -fopenmp||' build/release/compile_commands.json >"$COMMANDS/compile_commands.json"
 printf '%s\n' "${SOURCES[@]}" | grep '\.cpp$' | grep -v '^tests/' |
   xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$COMMANDS" --extra-arg=-Wno-unknown-warning-option

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <stdexcept>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace atelier {
 

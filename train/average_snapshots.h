@@ -5,7 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "models/spec.h"

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <stdexcept>
+#include <torch/cuda.h>
 #include <utility>
 
 #include "base/files.h"

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "configs/config.h"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 /// How far generated pictures are from real ones, judged by features of both: numbers [N, D] and [M, D] that some
 /// network makes of each picture. Pure functions; computed in float64 on the CPU. At least two pictures on each side.

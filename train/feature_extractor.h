@@ -2,7 +2,7 @@
 
 #include <filesystem>
 #include <memory>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace atelier {
 

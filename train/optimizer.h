@@ -2,7 +2,7 @@
 
 #include <map>
 #include <string>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "models/objective.h"

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <optional>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "configs/config.h"

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "base/files.h"
 #include "images/encode.h"

@@ -1,8 +1,10 @@
 #include "models/convolution.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <limits>
+#include <torch/autograd.h>
 
 #include "models/winograd.h"
 

@@ -3,6 +3,7 @@
 #include <ATen/autocast_mode.h>
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <torch/optim/adam.h>
 
 #include "models/formulation.h"
 #include "models/keyed.h"

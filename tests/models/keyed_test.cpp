@@ -2,6 +2,9 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/normalization.h>
 
 namespace atelier {
 namespace {

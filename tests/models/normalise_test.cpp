@@ -1,7 +1,9 @@
 #include "models/normalise.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
+#include <torch/autograd.h>
 
 namespace atelier {
 namespace {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <torch/optim/adam.h>
 
 #include "models/objective.h"
 #include "models/pix2pix_objective.h"

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <torch/nn/modules/linear.h>
 
 #include "base/files.h"
 #include "tests/support/temporary_folder.h"

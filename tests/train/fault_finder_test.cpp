@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 #include <limits>
+#include <torch/nn/modules/container/sequential.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/nn/modules/normalization.h>
 
 #include "models/layers.h"
 #include "tests/train/fixtures.h"

@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <string>
 #include <sys/resource.h>
-#include <torch/torch.h>
+#include <torch/types.h>
 #include <vector>
 
 #include "base/random.h"

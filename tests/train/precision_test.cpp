@@ -1,5 +1,6 @@
 #include "train/precision.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <limits>

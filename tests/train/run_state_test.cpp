@@ -1,5 +1,6 @@
 #include "train/run_state.h"
 
+#include <ATen/Parallel.h>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
