@@ -10,6 +10,7 @@
 #include "models/weights_file.h"
 #include "train/average_of_length.h"
 #include "train/command.h"
+#include "train/run_folder.h"
 
 namespace atelier {
 namespace {
@@ -34,7 +35,7 @@ std::vector<double> lengths_flag(const Invocation& invocation) {
 }
 
 std::vector<KeptAverage> open_kept_averages(const fs::path& run_dir, const Invocation& invocation, Console& console) {
-  if (!fs::is_directory(run_dir)) throw std::invalid_argument(fmt::format("there is no run at {}", run_dir.string()));
+  if (!fs::is_directory(run_dir)) throw std::invalid_argument(no_run_at(run_dir));
   std::vector<std::string> warnings;
   auto kept = list_kept_averages(run_dir, show_share(console, "checking the averages", invocation.stop), warnings);
   for (const std::string& warning : warnings) console.warn(warning);

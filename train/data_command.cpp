@@ -166,7 +166,7 @@ int run_data(const Invocation& invocation) {
   const auto worst = invocation.number("worst", 1);
   if (step.has_value() == worst.has_value())
     throw std::invalid_argument(
-        "data needs --step, such as --step 100 or --step 100:110, or --worst, such as --worst 20");
+        "data takes one of --step, such as --step 100 or --step 100:110, and --worst, such as --worst 20");
   if (step && invocation.flag("out")) throw std::invalid_argument("--out is for the contact sheet of --worst");
   if (worst && *worst > kMostWorst)
     throw std::invalid_argument(

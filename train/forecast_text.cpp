@@ -30,19 +30,22 @@ std::string share_text(uint64_t count, uint64_t asked, uint64_t rows) {
   return fmt::format("{:.1f} % ({:.1f} to {:.1f} % of all rows)", 100 * share, 100 * interval.low, 100 * interval.high);
 }
 
+constexpr const char* kTimedAgain = ", the faster one; the start times both again (train.precision auto)";
+
 std::string run_text(const Forecast& forecast) {
   std::vector<std::string> players;
   for (const auto& [name, count] : forecast.parameters)
     players.push_back(fmt::format("{} {} parameters", name, grouped(static_cast<uint64_t>(count))));
   const Clock& clock = forecast.clock;
   const Choices& choices = forecast.choices;
+  const bool timed_again = !forecast.resumes && forecast.config.train.precision == Precision::kAuto;
   return row("run", fmt::format("{}: {} position {} of {}, {} steps of {} samples to come",
                                 forecast.config.train.run_dir, forecast.resumes ? "goes on at" : "starts at",
                                 clock.position(), clock.total(), grouped(clock.steps_left()), clock.batch())) +
          row("model", fmt::format("{} at {} pixels, {}", forecast.spec.kind, forecast.spec.image_size,
                                   fmt::join(players, ", "))) +
-         row("device", fmt::format("{}, {} threads, {}", choices.device.str(), choices.threads,
-                                   precision_name(choices.precision.dtype))) +
+         row("device", fmt::format("{}, {} threads, {}{}", choices.device.str(), choices.threads,
+                                   precision_name(choices.precision.dtype), timed_again ? kTimedAgain : "")) +
          row("list", fmt::format("{}: {} rows to train on, {} labels", forecast.config.data.list,
                                  grouped(forecast.rows), forecast.spec.labels.size()));
 }

@@ -55,6 +55,7 @@ bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> unti
   }
   finish_saving();
   tolerate([&] { write_stream_report(); }, "");
+  tell_failures();
   report_.status(clock(), clock().finished() ? "finished" : "interrupted");
   return clock().finished();
 } catch (const std::exception&) {
@@ -136,6 +137,16 @@ void TrainingLoop::show_epoch() {
   tolerate([&] { report_.status(clock(), "running"); });
   console_.say(report_.progress(clock()));
   tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit.sentence)); });
+}
+
+/// What was replaced all the way ends up in no other line.
+void TrainingLoop::tell_failures() {
+  const StreamReport report = stream_.report();
+  if (report.substituted == 0) return;
+  console_.say(
+      fmt::format("{} of {} samples were replaced by others, since their images could not be had ({}); "
+                  "verdicts.jsonl names them",
+                  report.substituted, report.delivered, failures_text(report)));
 }
 
 void TrainingLoop::write_stream_report() const {

@@ -53,6 +53,7 @@ class TrainingLoop {
   Batch next_batch(const std::stop_token& stop);
   void show_epoch();
   void write_stream_report() const;
+  void tell_failures();
   void save_what_is_due();
   void save(CheckpointWriter::Parts parts);
   void finish_saving();

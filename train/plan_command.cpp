@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -142,9 +143,12 @@ void try_out(Forecast& forecast, Session& session, Console& console, const std::
   if (forecast.steps->end.empty()) forecast.memory = memory_of_run(forecast);
 }
 
+std::string text_of(const nlohmann::ordered_json& json) {
+  return json.dump(1, ' ', /*ensure_ascii=*/false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 void print_forecast(const Forecast& forecast, bool as_json) {
-  if (as_json)
-    return print(forecast_json(forecast).dump(1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  if (as_json) return print(text_of(forecast_json(forecast)));
   print(forecast_text(forecast));
   if (reason_against(forecast)) return;  // which is told as the error that it is
   for (const std::string& warning : warnings_of(forecast)) print("warning: " + warning + "\n");
@@ -158,17 +162,25 @@ int run_plan(const Invocation& invocation) {
   for (const char* flag : {"until", "trace", "detach"})
     if (invocation.flag(flag))
       throw std::invalid_argument(fmt::format("--plan trains nothing that stays: leave --{} out", flag));
-  const Config& config = invocation.config();
+  const bool as_json = invocation.flag("json").has_value();
   Console console;
-  Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop,
-                                 look_into_run_folder);
-  Forecast forecast = begin_forecast(config, session);
-  if (!session.finished()) try_out(forecast, session, console, invocation.stop);
+  std::optional<Forecast> forecast;
+  try {
+    const Config& config = invocation.config();
+    Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop,
+                                   look_into_run_folder);
+    forecast = begin_forecast(config, session);
+    if (!session.finished()) try_out(*forecast, session, console, invocation.stop);
+  } catch (const std::exception& error) {
+    console.clear();
+    if (as_json) print(text_of({{"works", false}, {"reason", error.what()}}));
+    throw;
+  }
   console.clear();
-  print_forecast(forecast, invocation.flag("json").has_value());
-  const auto reason = reason_against(forecast);
+  print_forecast(*forecast, as_json);
+  const auto reason = reason_against(*forecast);
   if (!reason) return kGood;
-  if (forecast.probe && is_outage(*forecast.probe)) throw std::runtime_error(*reason);
+  if (forecast->probe && is_outage(*forecast->probe)) throw std::runtime_error(*reason);
   throw std::invalid_argument(*reason);
 }
 

@@ -92,6 +92,15 @@ fs::path nearest_there(const fs::path& path) {
   return there;
 }
 
+std::string no_run_at(const fs::path& path) {
+  const fs::path folder = fs::absolute(path).lexically_normal() / "";  // with or without a slash at its end
+  const fs::path above = folder.parent_path().parent_path();
+  if (above.filename() == "positions")
+    return fmt::format("{} is one position of a run: name the run's folder, {}", path.string(),
+                       above.parent_path().string());
+  return fmt::format("there is no run at {}", path.string());
+}
+
 RunFolder open_run_folder(const fs::path& path, Resume resume) {
   if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
   create_folder(path);

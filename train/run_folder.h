@@ -24,6 +24,9 @@ struct RunFolder {
 /// `path`, or the nearest above it that is there.
 std::filesystem::path nearest_there(const std::filesystem::path& path);
 
+/// What to tell who named `path` for a run that is not there.
+std::string no_run_at(const std::filesystem::path& path);
+
 /// Opens or creates `path`. Throws std::invalid_argument: another trainer holds it; `must` finds no checkpoint; `never`
 /// finds a run; every checkpoint there is damaged.
 RunFolder open_run_folder(const std::filesystem::path& path, Resume resume);

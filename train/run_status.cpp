@@ -9,6 +9,7 @@
 #include "configs/console.h"
 #include "configs/printable.h"
 #include "train/background.h"
+#include "train/run_folder.h"
 
 namespace atelier {
 namespace {
@@ -62,7 +63,7 @@ json run_status(const fs::path& run_dir) {
   const bool locked = FileLock::is_held(run_dir / kLockFile);
   const fs::path file = run_dir / "status.json";
   if (!fs::exists(file) && !locked && !fs::is_directory(run_dir / "positions"))
-    throw std::invalid_argument(fmt::format("there is no run at {}", run_dir.string()));
+    throw std::invalid_argument(no_run_at(run_dir));
   json written = json::object();
   if (fs::exists(file)) written = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
   if (!written.is_object()) throw std::runtime_error(fmt::format("{} is damaged", file.string()));

@@ -16,6 +16,7 @@
 #include "models/checkpoint.h"
 #include "models/formulation.h"
 #include "models/withheld.h"
+#include "train/run_folder.h"
 
 namespace atelier {
 namespace {
@@ -58,8 +59,8 @@ SavedRun read_saved_run(const fs::path& run_dir, std::vector<std::string>& warni
     } catch (const std::invalid_argument& damage) {
       warnings.emplace_back(damage.what());
     }
-  throw std::invalid_argument(
-      fmt::format("{} has no good checkpoint: name the folder of a run that has saved one.", run_dir.string()));
+  if (warnings.empty()) throw std::invalid_argument(no_run_at(run_dir));
+  throw std::invalid_argument(fmt::format("{} has no good checkpoint any more: see the warnings.", run_dir.string()));
 }
 
 Resolved settings_of_run(const RunState& state, const Resolved& given) {

@@ -68,6 +68,9 @@ TEST_F(InTheBackground, SaysAtOnceWhatCannotWork) {
   EXPECT_FALSE(trainer_in(run_));
   EXPECT_EQ(run({"status", folder_ / "nothing"}, &log), 2);
   EXPECT_THAT(log, HasSubstr("there is no run at"));
+  fs::create_directories(run_ / "positions" / "000000000008");
+  EXPECT_EQ(run({"status", run_ / "positions" / "000000000008/"}, &log), 2);
+  EXPECT_THAT(log, HasSubstr("is one position of a run: name the run's folder, " + run_.string()));
 }
 
 TEST_F(InTheBackground, KnowsOfARunThatWasKilled) {

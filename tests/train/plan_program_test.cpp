@@ -199,6 +199,12 @@ TEST_F(PlanOfARun, IsRefusedWhereTheRunWouldBe) {
   std::string log;
   EXPECT_EQ(plan(arguments(run_dir_, "diffusion", {{"train.resume", "must"}}), &log), 2);
   EXPECT_THAT(log, HasSubstr("no checkpoint to resume"));
+  auto as_json = arguments(run_dir_, "diffusion", {{"train.resume", "must"}});
+  as_json.emplace_back("--json");
+  std::string said;
+  EXPECT_EQ(plan(as_json, &log, &said), 2);
+  EXPECT_EQ(json::parse(said)["works"], false);
+  EXPECT_THAT(json::parse(said)["reason"].get<std::string>(), HasSubstr("no checkpoint to resume"));
   std::ofstream(folder_ / "file") << "in the way";
   EXPECT_EQ(plan(arguments(folder_ / "file/run", "diffusion"), &log), 2);
   EXPECT_THAT(log, HasSubstr("cannot be made"));

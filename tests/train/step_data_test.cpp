@@ -274,10 +274,10 @@ TEST_F(Steps, KnowsShapesListsAndWeights) {
 }
 
 TEST_F(Steps, RefusesWhatItCannotTell) {
-  EXPECT_THAT(refusal({"--step", "1"}), HasSubstr("has no good checkpoint"));
+  EXPECT_THAT(refusal({"--step", "1"}), HasSubstr("there is no run at"));
   leg("diffusion", {{"data.condition", "none"}, {"train.log_losses", "false"}}, 4);
-  EXPECT_THAT(refusal({}), HasSubstr("data needs --step"));
-  EXPECT_THAT(refusal({"--step", "1", "--worst", "3"}), HasSubstr("data needs --step"));
+  EXPECT_THAT(refusal({}), HasSubstr("data takes one of --step"));
+  EXPECT_THAT(refusal({"--step", "1", "--worst", "3"}), HasSubstr("data takes one of --step"));
   for (const char* step : {"0", "x", "3:2", "3:", ":3", "1:2:3", "-1", "1.5", "99999999999999999999999"})
     EXPECT_THAT(refusal({"--step", step}), HasSubstr("--step takes a step or a range")) << step;
   EXPECT_THAT(refusal({"--step", "5"}), HasSubstr("The newest good checkpoint is of step 4"));
