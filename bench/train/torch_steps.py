@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The steps of bench_train in plain PyTorch: the same first weights, batches, losses, optimizer, clipping and averages.
 
-    torch_steps.py INPUTS.safetensors [--compile] [--precision bfloat16] [--threads 2]
+    torch_steps.py INPUTS.safetensors [--compile] [--precision bfloat16] [--threads 2] [--compared 5]
 
 warms up on the first steps, with the noise in the file, and prints their losses as one line of JSON, to be compared. Then it
 takes turns: for each line on stdin it makes that many more steps, which draw their own noise as a training does, and prints
@@ -23,7 +23,6 @@ from networks import (Discriminator, Generator, UNet, denoising_loss, discrimina
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 from load_unet import read_safetensors  # noqa: E402
 
-COMPARED = 5  # steps
 GAMMAS = (16.97, 6.94)  # of the two averages: relative lengths 0.05 and 0.10
 
 
@@ -104,6 +103,7 @@ def main():
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--compared", type=int, default=5, metavar="STEPS")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     tensors, metadata = read_safetensors(options.inputs)
@@ -119,7 +119,7 @@ def main():
 
     def make_step():
         nonlocal done
-        names = ["images", "labels", "conditions"] + (["noise", "sigma"] if done < COMPARED else [])
+        names = ["images", "labels", "conditions"] + (["noise", "sigma"] if done < options.compared else [])
         batch = {name: tensors[name][done % len(tensors["images"])] for name in names if name in tensors}
         begin, cpu = time.perf_counter(), time.process_time()
         losses = model.step(batch)
@@ -128,7 +128,7 @@ def main():
             player.average(done)
         return losses, time.perf_counter() - begin, time.process_time() - cpu
 
-    print(json.dumps({"losses": [make_step()[0] for _ in range(COMPARED)]}), flush=True)
+    print(json.dumps({"losses": [make_step()[0] for _ in range(options.compared)]}), flush=True)
     for count in map(int, sys.stdin):
         _, seconds, cpu = zip(*(make_step() for _ in range(count)))
         print(json.dumps({"seconds": seconds, "cpu": cpu}), flush=True)
