@@ -90,6 +90,8 @@ struct TrainConfig {
   int64_t epochs = 50;
   int64_t steps_per_epoch = 100;
   int64_t batch_size = 32;  ///< global, over all processes
+  int64_t micro_batch = 0;  ///< images that are computed at once; 0: as many as fit into memory
+  bool recompute = false;   ///< the backward pass computes activations again (diffusion)
   Device device = Device::kAuto;
   Precision precision = Precision::kAuto;
   int threads = 0;  ///< computing; 0: one a core

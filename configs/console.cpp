@@ -48,6 +48,14 @@ void Console::clear() {
   write(kClearLine);
 }
 
+std::string long_time_text(double seconds) {
+  constexpr double kMinute = 60, kHour = 3600, kDay = 86'400;
+  if (seconds < 2 * kMinute) return fmt::format("{:.0f} seconds", seconds);
+  if (seconds < 2 * kHour) return fmt::format("{:.0f} minutes", seconds / kMinute);
+  if (seconds < 3 * kDay) return fmt::format("{:.1f} hours", seconds / kHour);
+  return fmt::format("{:.1f} days", seconds / kDay);
+}
+
 std::string time_left(double seconds) {
   const auto left = static_cast<uint64_t>(seconds);
   return fmt::format("{}:{:02}:{:02} left", left / 3600, left / 60 % 60, left % 60);

@@ -36,6 +36,9 @@ class Console {
 /// "0:00:12 left"
 std::string time_left(double seconds);
 
+/// "45 seconds", "12 minutes", "3.4 hours", "2.1 days".
+std::string long_time_text(double seconds);
+
 /// Thrown to leave a program at once: run_program ends with 130.
 struct Interrupted {};
 

@@ -134,6 +134,13 @@ void each_train_setting(AnyConfig& config, Visit&& visit) {
         Integer{1, 1'000'000});
   visit(Setting{"train.batch_size", "images", "one step, over all processes", "BATCH_SIZE"}, train.batch_size,
         Integer{1, 65'536});
+  visit(Setting{"train.micro_batch", "images",
+                "computed at once; the gradients of a step are added up; 0: as many as fit into memory"},
+        train.micro_batch, Integer{0, 65'536});
+  visit(Setting{"train.recompute", "",
+                "compute activations again in the backward pass (activation checkpointing): less memory, more time "
+                "(diffusion)"},
+        train.recompute, Boolean{});
   visit(Setting{"train.device", "", "where to compute; auto: a GPU if there is one"}, train.device, kDevices);
   visit(Setting{"train.precision", "", "of forward and backward; auto: what is fastest here"}, train.precision,
         choice<Precision>("auto", "float32", "bfloat16", "float16"));

@@ -175,7 +175,7 @@ const std::vector<std::string> kStream = {"seed", "data"}, kData = {"data"};
 
 const Program kProgram{
     .name = "atelier-data",
-    .summary = "Streams the images of a list as training would, and says how it went.",
+    .summary = "Streams the images of a list as training would, and says how it went. LIST is the setting data.list.",
     .sections = kStream,
     .flags =
         {
@@ -197,9 +197,7 @@ const Program kProgram{
     .commands =
         {{.name = "stream",
           .takes = {"[LIST]"},
-          .summary =
-              "delivers batches of train.batch_size until a pass is over or Ctrl-C ends it. LIST, here and below, "
-              "is the setting data.list",
+          .summary = "delivers batches of train.batch_size until a pass is over or Ctrl-C ends it",
           .flags = {"dump", "start", "passes", "held-out", "ledger", "report", "json"},
           .sections = kStream,
           .examples = {"stream furniture.jsonl", "stream furniture.jsonl --dump 1000 --seed 7 > order.csv"},
@@ -272,8 +270,8 @@ const Program kProgram{
 int run(const Invocation& invocation) {
   const Command& command = command_of(kProgram, invocation.positional);
   if (invocation.config().data.list.empty() && command.takes[0].starts_with('['))
-    throw std::invalid_argument(
-        fmt::format("{0} needs a list; try: {1} {2}", command.name, kProgram.name, command.examples.front()));
+    throw std::invalid_argument(fmt::format("{} needs {}; try: {} {}", command.name, command.takes[0], kProgram.name,
+                                            command.examples.front()));
   try {
     return run_command(kProgram, invocation);
   } catch (const HopelessList& error) {

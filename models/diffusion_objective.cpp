@@ -63,6 +63,8 @@ class DiffusionObjective final : public Objective {
     return torch::cat(pictures);
   }
 
+  void set_recompute(bool on) override { unet_->recomputes = on; }
+
   const ModelSpec& spec() const override { return spec_; }
 
  private:

@@ -75,6 +75,10 @@ class Objective {
   /// The colours that generate() would use for `wish`, uint8 [N, 3]; undefined: this objective knows no colours.
   virtual torch::Tensor colors(const Wish&) { return {}; }
 
+  /// From here on the backward pass computes activations again instead of keeping them all: less memory, a forward pass
+  /// more, numbers that differ by rounding. Nothing where the objective has no use for it (pix2pix).
+  virtual void set_recompute(bool) {}
+
   virtual const ModelSpec& spec() const = 0;
   void to(torch::Device device);
 };

@@ -122,6 +122,7 @@ class Pix2PixObjective final : public Objective {
   }
 
   torch::Tensor discriminator_loss(const Examples& examples, uint64_t seed) {
+    attempt_.reset();  // of a turn that was not followed: its memory first
     attempt_ = attempt(examples, seed);
     const torch::Tensor real = discriminator()->forward(attempt_->inputs, attempt_->real);
     const torch::Tensor fake = discriminator()->forward(attempt_->inputs, attempt_->fake.detach());
@@ -131,7 +132,10 @@ class Pix2PixObjective final : public Objective {
   torch::Tensor generator_loss(const Examples& examples, uint64_t seed) {
     // The discriminator's turn left an attempt at the same examples, unless the turns were taken otherwise.
     std::optional<Attempt> made = std::exchange(attempt_, std::nullopt);
-    if (!made || made->seed != seed || made->positions != examples.positions) made = attempt(examples, seed);
+    if (!made || made->seed != seed || made->positions != examples.positions) {
+      made.reset();  // its memory first
+      made = attempt(examples, seed);
+    }
     const Frozen judge(*discriminator());
     const torch::Tensor logits = discriminator()->forward(made->inputs, made->fake);
     return taken_for_real(logits) + kPixelWeight * mean_of_each((made->fake - made->real).abs());

@@ -1,8 +1,12 @@
 #include "models/unet.h"
 
 #include <fmt/format.h>
+#include <memory>
 #include <stdexcept>
 #include <torch/nn/modules/container/modulelist.h>
+#include <utility>
+
+#include "models/recompute.h"
 
 namespace atelier {
 namespace {
@@ -37,6 +41,18 @@ torch::nn::ModuleList as_list(const std::vector<UNetImpl::Level>& levels) {
   for (const UNetImpl::Level& level : levels) list->push_back(as_list(level));
   return list;
 }
+
+/// A dropout with positions of its own, for a backward pass that comes when the caller's are gone.
+class KeptDropout {
+ public:
+  explicit KeptDropout(const Dropout& dropout)
+      : dropout_(dropout), positions_(dropout.positions ? *dropout.positions : std::vector<uint64_t>()) {}
+  Dropout dropout() const { return {dropout_.rate, dropout_.seed, dropout_.positions ? &positions_ : nullptr}; }
+
+ private:
+  const Dropout dropout_;
+  const std::vector<uint64_t> positions_;
+};
 
 }  // namespace
 
@@ -90,15 +106,25 @@ torch::Tensor UNetImpl::forward(const torch::Tensor& x, const torch::Tensor& noi
   const torch::Tensor seen = conditions.defined() ? torch::cat({x, conditions}, 1) : x;
   torch::Tensor h = input->forward(seen.contiguous(torch::MemoryFormat::ChannelsLast));
 
+  const auto kept = std::make_shared<const KeptDropout>(dropout);
+  const auto through = [&](const Block& block, std::vector<torch::Tensor> parts) {
+    const auto compute = [block = block.ptr(), kept](const std::vector<torch::Tensor>& given) {
+      const std::vector<torch::Tensor> images(given.begin() + 1, given.end());
+      return block->forward(images.size() == 1 ? images[0] : torch::cat(images, 1), given[0], kept->dropout());
+    };
+    parts.insert(parts.begin(), embedding);
+    return recomputes ? recomputed(std::move(parts), compute) : compute(parts);
+  };
+
   std::vector<torch::Tensor> skips;
   for (size_t level = 0; level < encoder.size(); ++level) {
     if (level > 0) h = torch::avg_pool2d(h, 2);
-    for (Block& block : encoder[level]) skips.push_back(h = block->forward(h, embedding, dropout));
+    for (const Block& block : encoder[level]) skips.push_back(h = through(block, {h}));
   }
-  for (Block& block : middle) h = block->forward(h, embedding, dropout);
+  for (const Block& block : middle) h = through(block, {h});
   for (size_t level = decoder.size(); level-- > 0;) {
-    for (Block& block : decoder[level]) {
-      h = block->forward(torch::cat({h, skips.back()}, 1), embedding, dropout);
+    for (const Block& block : decoder[level]) {
+      h = through(block, {h, skips.back()});
       skips.pop_back();
     }
     if (level > 0) h = torch::upsample_nearest2d(h, {2 * h.size(2), 2 * h.size(3)});

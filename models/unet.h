@@ -39,7 +39,8 @@ struct UNetImpl : torch::nn::Module {
   void initialise(uint64_t seed);
 
   using Level = std::vector<Block>;
-  int64_t features;  ///< of the noise, before the two layers
+  int64_t features;         ///< of the noise, before the two layers
+  bool recomputes = false;  ///< the backward pass computes each block again (recompute.h)
   Convolution input = nullptr;
   torch::nn::Linear noise1 = nullptr, noise2 = nullptr;
   torch::nn::Embedding label = nullptr;  ///< the last row is "no label"

@@ -36,6 +36,17 @@ def square(file, side):
     return np.asarray(page, np.float32).reshape(-1)
 
 
+def load_those_that_can_be(files, side):
+    """What a run could not decode is no picture that it was not trained on."""
+    loaded = []
+    for file in files:
+        try:
+            loaded.append(square(file, side))
+        except OSError:
+            continue
+    return loaded
+
+
 def mirrored(rows, side):
     return rows.reshape(-1, side, side, 3)[:, :, ::-1].reshape(len(rows), -1)
 
@@ -90,16 +101,17 @@ def main():
     labels = {rows[entry]["label"] for entry in trained}
     others = sorted(set(range(len(rows))) - set(trained))
     others = [entry for entry in others if rows[entry]["label"] in labels]
-    load = lambda entries: np.stack([square(options.list.parent / rows[entry]["url"], side) for entry in entries])
-    training = load(trained)
+    file_of = lambda entry: options.list.parent / rows[entry]["url"]
+    training = np.stack([square(file_of(entry), side) for entry in trained])
     training = np.concatenate([training, mirrored(training, side)])
 
     pictures = np.stack([square(io.BytesIO(base64.b64decode(design["b64_json"])), side) for design in designs])
     found, distances = nearest(pictures, training)
-    if others:
-        usual = nearest(load(others), training)[1]
+    unseen = load_those_that_can_be(map(file_of, others), side)
+    if unseen:
+        usual = nearest(np.stack(unseen), training)[1]
         limit = float(np.quantile(usual, USUAL))
-        print(f"{len(others)} pictures that were not trained on: nearest at {np.median(usual):.1f} levels (median), "
+        print(f"{len(unseen)} pictures that were not trained on: nearest at {np.median(usual):.1f} levels (median), "
               f"1 of 20 nearer than {limit:.1f}")
     else:
         limit = 0.0

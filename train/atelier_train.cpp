@@ -100,7 +100,7 @@ const Program kProgram{
                   .summary = "compares generated pictures with those that the run has held out: FID, KID, precision, "
                              "recall",
                   .flags = {"features", "checkpoint", "samples", "weights", "steps", "guidance", "all", "json"},
-                  .sections = {"data"},
+                  .sections = {"data", "train.device", "train.threads"},
                   .examples = {"evaluate runs/chairs --features inception.pt --samples 2000"},
                   .run = run_evaluate},
                  {.name = "status",

@@ -90,7 +90,7 @@ int run_detached(const Invocation& invocation) {
   for (const auto begin = Time::now(); !is_training(run_dir, child.process()); std::this_thread::sleep_for(kPoll)) {
     if (const auto code = child.poll()) {
       console.clear();
-      if (*code == kGood) log.keep();
+      if (*code == kGood || *code == kStartAgain) log.keep();
       const std::string words = child.last_words();
       console.say(words.empty() ? fmt::format("the run ended with {} and without a word", *code) : words);
       return *code;

@@ -32,7 +32,8 @@ constexpr auto kHarmless = std::to_array<std::string_view>(
      "seed", "data.seed"});
 
 /// Kept as they were chosen while a setting says auto or 0; keep_choices compares what they come to.
-constexpr auto kChosen = std::to_array<std::string_view>({"train.device", "train.precision", "train.threads"});
+constexpr auto kChosen =
+    std::to_array<std::string_view>({"train.device", "train.micro_batch", "train.precision", "train.threads"});
 
 /// Of one start, and no property of the run.
 constexpr auto kOfOneStart =

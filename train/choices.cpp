@@ -31,6 +31,7 @@ Choices make_choices(const Config& config, uint64_t window) {
   choices.precision = choose_precision(config.train.precision, choices.device, config.model.channels);
   choices.arithmetic = arithmetic_name();
   choices.window = window;
+  choices.micro_batch = static_cast<uint64_t>(config.train.micro_batch);
   return choices;
 }
 
@@ -40,6 +41,7 @@ Choices keep_choices(const Config& config, const Choices& saved, std::vector<Cha
   Choices choices = saved;
   choices.device = keep_device(train.device, saved.device);
   if (train.threads > 0) choices.threads = train.threads;
+  if (train.micro_batch > 0) choices.micro_batch = static_cast<uint64_t>(train.micro_batch);
   if (train.precision != Precision::kAuto) choices.precision = choose_precision(train.precision, choices.device);
   choices.arithmetic = arithmetic_name();
   fix_arithmetic(choices.threads);
@@ -56,6 +58,8 @@ Choices keep_choices(const Config& config, const Choices& saved, std::vector<Cha
   compare("train.threads", train.threads > 0, std::to_string(saved.threads), std::to_string(choices.threads));
   compare("train.precision", train.precision != Precision::kAuto, precision_name(saved.precision.dtype),
           precision_name(choices.precision.dtype));
+  compare("train.micro_batch", train.micro_batch > 0, std::to_string(saved.micro_batch),
+          std::to_string(choices.micro_batch));
   compare("The machine's arithmetic", false, saved.arithmetic, choices.arithmetic);
   return choices;
 }
@@ -63,7 +67,8 @@ Choices keep_choices(const Config& config, const Choices& saved, std::vector<Cha
 void to_json(nlohmann::json& json, const Choices& choices) {
   json = {{"device", choices.device.str()},         {"precision", precision_name(choices.precision.dtype)},
           {"precision_why", choices.precision.why}, {"threads", choices.threads},
-          {"arithmetic", choices.arithmetic},       {"window", choices.window}};
+          {"arithmetic", choices.arithmetic},       {"window", choices.window},
+          {"micro_batch", choices.micro_batch}};
 }
 
 void from_json(const nlohmann::json& json, Choices& choices) try {
@@ -72,6 +77,7 @@ void from_json(const nlohmann::json& json, Choices& choices) try {
   choices.threads = json.at("threads");
   choices.arithmetic = json.at("arithmetic");
   choices.window = json.at("window");
+  choices.micro_batch = json.value("micro_batch", uint64_t{0});  // older runs computed all at once
 } catch (const nlohmann::json::exception& error) {
   throw std::invalid_argument(std::string("The choices in the run's state cannot be read: ") + error.what() + ".");
 } catch (const c10::Error& error) {

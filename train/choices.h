@@ -15,9 +15,10 @@ namespace atelier {
 struct Choices {
   torch::Device device = torch::kCPU;
   PrecisionChoice precision;
-  int threads = 1;         ///< of each operator: sums depend on it
-  std::string arithmetic;  ///< arithmetic_name() of the machine
-  uint64_t window = 0;     ///< of the shuffle, entries
+  int threads = 1;           ///< of each operator: sums depend on it
+  std::string arithmetic;    ///< arithmetic_name() of the machine
+  uint64_t window = 0;       ///< of the shuffle, entries
+  uint64_t micro_batch = 0;  ///< images of a step that are computed at once, at most; 0: all
 };
 
 /// For a new run. Fixes the process's arithmetic (fix_arithmetic) on the way, since precision is measured with it.

@@ -99,7 +99,8 @@ json comparable(json state) {
   for (const char* field : {"files", "seal"}) state.erase(field);
   if (state.contains("choices")) state["choices"].erase("precision_why");
   if (state.contains("settings"))
-    for (const char* key : {"train.run_dir", "train.resume", "train.precision"}) state["settings"].erase(key);
+    for (const char* key : {"train.run_dir", "train.resume", "train.precision", "train.micro_batch"})
+      state["settings"].erase(key);
   return state;
 }
 

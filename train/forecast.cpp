@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <thread>
 
+#include "configs/console.h"
 #include "data/failure_rate.h"
 #include "data/limit.h"
 #include "data/progress.h"
@@ -57,14 +58,6 @@ std::optional<std::string> against_steps(const Forecast& forecast) {
           "model.channels.",
           bytes_text(memory.peak), memory.where, bytes_text(memory.all));
   return {};
-}
-
-std::string long_time_text(double seconds) {
-  constexpr double kMinute = 60, kHour = 3600, kDay = 86'400;
-  if (seconds < 2 * kMinute) return fmt::format("{:.0f} seconds", seconds);
-  if (seconds < 2 * kHour) return fmt::format("{:.0f} minutes", seconds / kMinute);
-  if (seconds < 3 * kDay) return fmt::format("{:.1f} hours", seconds / kHour);
-  return fmt::format("{:.1f} days", seconds / kDay);
 }
 
 std::string data_advice(const Forecast& forecast) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -6,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "configs/console.h"
 #include "configs/printable.h"
 #include "data/limit.h"
 #include "data/progress.h"
@@ -92,18 +94,25 @@ std::string stream_rows(const Forecast& forecast) {
                                      grouped(report.delivered), failures_text(report)));
 }
 
+uint64_t at_once_in(const Forecast& forecast) {
+  const uint64_t images = forecast.choices.micro_batch, batch = forecast.clock.batch();
+  return images == 0 ? batch : std::min(images, batch);
+}
+
 std::string step_rows(const Forecast& forecast) {
   const StepTrial& steps = *forecast.steps;
   const Pace pace = pace_of(forecast);
   const TimeToGo time = time_to_go(forecast);
-  constexpr double kHour = 3600;
+  const uint64_t at_once = at_once_in(forecast);
   return row("step",
-             fmt::format("{}: compute {} for {} samples of {} x {} pixels (median of {}), data {}; waits {:.0f} %",
+             fmt::format("{}: compute {} for {} samples{} of {} x {} pixels (median of {}), data {}; waits {:.0f} %",
                          duration_text(pace.step()), duration_text(pace.compute), forecast.clock.batch(),
+                         at_once < forecast.clock.batch() ? fmt::format(", {} at once,", at_once) : "",
                          steps.frame.width, steps.frame.height, steps.steps, duration_text(pace.data),
                          100 * pace.waiting())) +
-         row("hours", fmt::format("{:.2f} to the end: steps {:.2f}, held-out losses {:.2f}, grids {:.2f}",
-                                  time.all() / kHour, time.steps / kHour, time.held_out / kHour, time.grids / kHour));
+         row("time",
+             fmt::format("{} to the end: steps {}, held-out losses {}, grids {}", long_time_text(time.all()),
+                         long_time_text(time.steps), long_time_text(time.held_out), long_time_text(time.grids)));
 }
 
 std::string disk_rows(const Forecast& forecast) {
@@ -138,9 +147,10 @@ void add_steps(Json& json, const Forecast& forecast) {
   const StepTrial& steps = *forecast.steps;
   const Pace pace = pace_of(forecast);
   const TimeToGo time = time_to_go(forecast);
-  json["step"] = {{"width", steps.frame.width}, {"height", steps.frame.height}, {"timed", steps.steps},
-                  {"faults", steps.faults},     {"compute", pace.compute},      {"data", pace.data},
-                  {"seconds", pace.step()},     {"waiting", pace.waiting()}};
+  const uint64_t at_once = at_once_in(forecast);
+  json["step"] = {{"micro_batch", at_once}, {"width", steps.frame.width}, {"height", steps.frame.height},
+                  {"timed", steps.steps},   {"faults", steps.faults},     {"compute", pace.compute},
+                  {"data", pace.data},      {"seconds", pace.step()},     {"waiting", pace.waiting()}};
   json["limit"] = pace.data_limits() ? "data" : "compute";
   json["seconds"] = {{"steps", time.steps}, {"held_out", time.held_out}, {"grids", time.grids}, {"all", time.all()}};
   for (const MemoryUse& memory : forecast.memory)

@@ -1,6 +1,7 @@
 #include "train/grid.h"
 
 #include <algorithm>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -36,11 +37,8 @@ torch::Tensor generate(Trainer& trainer, const Wish& wish) {
   return trainer.objective().generate(wish);
 }
 
-/// Up to `most` of `examples`, spread evenly.
 Examples shown_rows(const Examples& examples, int64_t most, torch::Device device) {
-  const auto count = static_cast<int64_t>(examples.positions.size()), rows = std::min(count, most);
-  const torch::Tensor chosen = torch::arange(rows) * count / rows;
-  const torch::Tensor index = chosen.to(torch::kInt64);
+  const torch::Tensor index = torch::tensor(rows_to_show(examples.labels, most), torch::kInt64);
   return {examples.images.index_select(0, index),
           examples.conditions.index_select(0, index).to(device),
           examples.labels.index_select(0, index).to(device),
@@ -71,6 +69,21 @@ Image grid_of_labels(Trainer& trainer, int64_t most) {
 }
 
 }  // namespace
+
+std::vector<int64_t> rows_to_show(const torch::Tensor& labels, int64_t most) {
+  std::map<int64_t, int64_t> seen;                  // of each label, so far
+  std::map<int64_t, std::vector<int64_t>> by_turn;  // the first ones, the second ones, ...
+  for (int64_t i = 0; i < labels.size(0); ++i) by_turn[seen[labels[i].item<int64_t>()]++].push_back(i);
+  const auto by_label = [&](int64_t a, int64_t b) { return labels[a].item<int64_t>() < labels[b].item<int64_t>(); };
+  std::vector<int64_t> rows;
+  for (auto& [turn, some] : by_turn) {
+    std::ranges::stable_sort(some, by_label);
+    rows.insert(rows.end(), some.begin(), some.end());
+  }
+  rows.resize(std::min(rows.size(), static_cast<size_t>(most)));
+  std::ranges::stable_sort(rows, by_label);
+  return rows;
+}
 
 Image sample_grid(Trainer& trainer, const Examples& examples, int64_t most) {
   return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most)

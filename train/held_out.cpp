@@ -13,10 +13,11 @@ torch::Tensor losses_of(Trainer& trainer, const Examples& examples) {
   constexpr int64_t kBatch = 32;
   const torch::NoGradGuard no_grad;
   const Choices& choices = trainer.state().choices;
+  const int64_t batch = choices.micro_batch > 0 ? std::min(kBatch, static_cast<int64_t>(choices.micro_batch)) : kBatch;
   const auto count = static_cast<int64_t>(examples.positions.size());
   std::vector<torch::Tensor> losses;
-  for (int64_t begin = 0; begin < count; begin += kBatch) {
-    const Examples part = slice(examples, begin, std::min(begin + kBatch, count), choices.device);
+  for (int64_t begin = 0; begin < count; begin += batch) {
+    const Examples part = slice(examples, begin, std::min(begin + batch, count), choices.device);
     const Autocast autocast(choices.device, choices.precision.dtype);
     losses.push_back(trainer.objective().held_out_loss(part, trainer.seed()));
   }

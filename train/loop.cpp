@@ -11,6 +11,7 @@
 #include "train/examples.h"
 #include "train/grid.h"
 #include "train/held_out.h"
+#include "train/micro_batch.h"
 
 namespace atelier {
 namespace {
@@ -58,10 +59,12 @@ bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> unti
   tell_failures();
   report_.status(clock(), clock().finished() ? "finished" : "interrupted");
   return clock().finished();
-} catch (const std::exception&) {
+} catch (const std::exception& error) {
   tell(writer_.wait(), "");
   tolerate([&] { report_.status(clock(), "failed"); }, "");
   tolerate([&] { write_stream_report(); }, "");
+  // Nothing of such a step may be saved: one player may have made its update, and another not.
+  if (is_out_of_memory(error)) throw OutOfMemory(fmt::format("step {} ran out of memory", clock().step() + 1));
   throw;
 }
 

@@ -23,6 +23,7 @@
 #include "train/command.h"
 #include "train/forecast.h"
 #include "train/held_out.h"
+#include "train/micro_batch.h"
 #include "train/session.h"
 #include "train/trial.h"
 
@@ -135,6 +136,13 @@ void try_out(Forecast& forecast, Session& session, Console& console, const std::
   });
   if (!go_on()) return;
 
+  try {
+    settle_micro_batch(session, config, console, stop);
+  } catch (const OutOfMemory& error) {
+    forecast.steps = StepTrial{.frame = largest_frame(session.plan), .end = error.what()};
+    return;
+  }
+  forecast.choices = session.trainer->state().choices;
   forecast.steps = try_steps(*session.trainer, batch, largest_frame(session.plan),
                              static_cast<int64_t>(forecast.held_out), [&](const std::string& doing) {
                                if (stop.stop_requested()) throw Interrupted();
@@ -173,7 +181,8 @@ int run_plan(const Invocation& invocation) {
     if (!session.finished()) try_out(*forecast, session, console, invocation.stop);
   } catch (const std::exception& error) {
     console.clear();
-    if (as_json) print(text_of({{"works", false}, {"reason", error.what()}}));
+    const std::string what = error.what();  // LibTorch appends a stack trace from the second line on
+    if (as_json) print(text_of({{"works", false}, {"reason", what.substr(0, what.find('\n'))}}));
     throw;
   }
   console.clear();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/files.h"
+#include "configs/console.h"
 #include "images/encode.h"
 #include "train/append.h"
 
@@ -22,14 +23,6 @@ constexpr uint64_t kStepsPerLine = 10;
 std::string now() {
   const auto seconds = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)));
-}
-
-/// "45 s", "12 min", "3 h 5 min".
-std::string duration_text(double seconds) {
-  const auto minutes = static_cast<int64_t>(seconds / 60);
-  if (minutes < 1) return fmt::format("{:.0f} s", seconds);
-  if (minutes < 60) return fmt::format("{} min", minutes);
-  return fmt::format("{} h {} min", minutes / 60, minutes % 60);
 }
 
 double seconds_of(const PhaseTimes& times) { return std::accumulate(times.begin(), times.end(), 0.0); }
@@ -170,7 +163,7 @@ std::string Report::progress(const Clock& clock) const {
   std::string line = fmt::format("epoch {}/{}  step {}", epoch(clock),
                                  (last_step + steps_per_epoch_ - 1) / steps_per_epoch_, clock.step());
   if (shown.steps() == 0) return line;
-  line += fmt::format("  left {}  {:.4g} images/s  waiting {:.0f} %", duration_text(seconds_left(clock)),
+  line += fmt::format("  {}  {:.4g} images/s  waiting {:.0f} %", time_left(seconds_left(clock)),
                       shown.images_per_second(), 100 * shown.waiting());
   for (size_t player = 0; player < players_.size(); ++player)
     line += fmt::format("  {} {:.4g}", players_[player], shown.loss(player));

@@ -98,6 +98,8 @@ std::string no_run_at(const fs::path& path) {
   if (above.filename() == "positions")
     return fmt::format("{} is one position of a run: name the run's folder, {}", path.string(),
                        above.parent_path().string());
+  if (fs::exists(path / "status.json"))
+    return fmt::format("the run in {} has saved no checkpoint yet: ask again when it has", path.string());
   return fmt::format("there is no run at {}", path.string());
 }
 

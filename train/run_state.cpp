@@ -34,6 +34,8 @@ void name_younger_settings(RunState& state) {
     state.identity.emplace("the model's " + field, value);
     state.settings.emplace("model." + field, setting_text({}, "model." + field));
   }
+  constexpr const char* kActivations = "train.recompute";
+  state.settings.emplace(kActivations, setting_text({}, kActivations));
 }
 
 json settings_of(const Config& config) {

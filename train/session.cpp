@@ -1,5 +1,6 @@
 #include "train/session.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 #include "train/grid.h"
 #include "train/held_out.h"
 #include "train/init_from.h"
+#include "train/micro_batch.h"
 #include "train/run_state.h"
 
 namespace atelier {
@@ -96,6 +98,7 @@ void warn_of_what_has_no_effect(const Config& config, Console& console) {
     warn(model.objective != DenoisingObjective::kEdm, "model.objective", "model.kind diffusion");
     warn(model.min_snr_gamma > 0, "model.min_snr_gamma", "model.kind diffusion");
     warn(model.condition_dropout > 0, "model.condition_dropout", "model.kind diffusion");
+    warn(config.train.recompute, "train.recompute", "model.kind diffusion");
   } else {
     warn(model.condition_dropout > 0 && config.data.condition == Condition::kNone, "model.condition_dropout",
          "models with an input image (data.condition)");
@@ -170,6 +173,33 @@ std::vector<std::string> player_names(Objective& objective) {
   std::vector<std::string> names;
   for (const Player& player : objective.players()) names.push_back(player.name);
   return names;
+}
+
+void settle_micro_batch(Session& session, const Config& config, Console& console, const std::stop_token& stop) {
+  Trainer& trainer = *session.trainer;
+  const uint64_t batch = trainer.clock().batch();
+  uint64_t at_once = trainer.state().choices.micro_batch;
+  if (config.train.micro_batch == 0) {
+    const auto told = [&](uint64_t images) {
+      if (stop.stop_requested()) throw Interrupted{};
+      console.progress(fmt::format("trying {} images at once", images));
+    };
+    if (!session.folder.newest) {
+      const uint64_t found = find_micro_batch(trainer, largest_frame(session.plan), told);
+      at_once = found < batch ? found : 0;
+    }
+    const uint64_t most = at_once == 0 ? batch : at_once;
+    if (const auto noted = noted_micro_batch(session.folder.path); noted && *noted < most) {
+      console.warn(
+          fmt::format("a step of this run has run out of memory with {} images at once: from here on it is {}, "
+                      "and losses are the same but for rounding.",
+                      std::min(most, batch), *noted));
+      at_once = *noted;
+    }
+  }
+  trainer.set_micro_batch(at_once);
+  if (at_once > 0 && at_once < batch)
+    console.say(fmt::format("{} images at once: the gradients of a step's {} are added up", at_once, batch));
 }
 
 void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop) {

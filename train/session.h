@@ -40,6 +40,10 @@ Session open_session(const Config& config, bool accept_changes, Console& console
 /// Of the objective's players, in order.
 std::vector<std::string> player_names(Objective& objective);
 
+/// How many images the trainer computes at once (train.micro_batch): what was chosen before, at a run's start as many
+/// as fit, and no more than a step that ran out of memory has left room for. Throws OutOfMemory when not even one fits.
+void settle_micro_batch(Session& session, const Config& config, Console& console, const std::stop_token& stop);
+
 /// Fetches `held_out` and `shown`. A stop leaves less.
 void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop);
 

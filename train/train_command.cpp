@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "train/command.h"
 #include "train/freed_memory.h"
 #include "train/loop.h"
+#include "train/micro_batch.h"
 #include "train/report.h"
 #include "train/session.h"
 #include "train/trace.h"
@@ -38,6 +40,22 @@ void make_sure_of_room(const TrainConfig& config, const Trainer& trainer) {
                     average_snapshots_left(clock, config.average_snapshots) * averages_bytes(snapshot));
 }
 
+/// After a step that did not fit: the next start computes half as many images at once.
+int make_room(const Session& session, const Config& config, Console& console, const OutOfMemory& error) {
+  const uint64_t batch = session.trainer->clock().batch(), chosen = session.trainer->state().choices.micro_batch;
+  const uint64_t at_once = chosen == 0 ? batch : std::min(chosen, batch), half = (at_once + 1) / 2;
+  if (at_once == 1)
+    throw std::invalid_argument(
+        fmt::format("{} with a single image at once: use train.recompute, or a smaller model", error.what()));
+  if (config.train.micro_batch > 0)
+    throw std::invalid_argument(fmt::format("{} with train.micro_batch {}: lower it", error.what(), at_once));
+  note_micro_batch(session.folder.path, half);
+  const auto saved = list_checkpoints(session.folder.path);
+  console.warn(fmt::format("{} with {} images at once; the same command goes on from position {} with {} at once",
+                           error.what(), at_once, saved.empty() ? 0 : position_of(saved.back()).value_or(0), half));
+  return kStartAgain;
+}
+
 }  // namespace
 
 int run_train(const Invocation& invocation) {
@@ -55,6 +73,11 @@ int run_train(const Invocation& invocation) {
     return kGood;
   }
   make_sure_of_room(config.train, *session.trainer);
+  try {
+    settle_micro_batch(session, config, console, invocation.stop);
+  } catch (const OutOfMemory& error) {
+    throw std::invalid_argument(error.what());
+  }
   fetch_fixed_examples(session, config, console, invocation.stop);
   if (invocation.stop.stop_requested()) return kInterrupted;
 
@@ -77,7 +100,11 @@ int run_train(const Invocation& invocation) {
   if (const auto file = invocation.flag("trace")) trace.emplace(*file);
   Stream stream(config, session.plan, source);
   TrainingLoop loop(config, session, report, stream, console, trace ? &*trace : nullptr);
-  if (loop.run(invocation.stop, until)) return kGood;
+  try {
+    if (loop.run(invocation.stop, until)) return kGood;
+  } catch (const OutOfMemory& error) {
+    return make_room(session, config, console, error);
+  }
   const bool reached = until && clock.step() >= *until;
   console.say(fmt::format("{} and saved at position {}; the same command goes on from there",
                           reached ? "stopped as asked" : "interrupted", clock.position()));

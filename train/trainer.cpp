@@ -1,11 +1,13 @@
 #include "train/trainer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
 #include <stdexcept>
 
 #include "models/weights.h"
 #include "train/average_snapshots.h"
+#include "train/examples.h"
 #include "train/precision.h"
 #include "train/schedule.h"
 
@@ -28,10 +30,26 @@ void read(StepResult& result, std::vector<Update> updates) {
     if (!std::isfinite(losses[sample])) result.fault->samples.push_back(sample);
 }
 
+/// While it lives, activations are kept: a backward pass that computes forward again would be taken for that.
+class KeepsActivations {
+ public:
+  KeepsActivations(Objective& objective, bool otherwise) : objective_(objective), otherwise_(otherwise) {
+    objective.set_recompute(false);
+  }
+  ~KeepsActivations() { objective_.set_recompute(otherwise_); }
+  KeepsActivations(const KeepsActivations&) = delete;
+  KeepsActivations& operator=(const KeepsActivations&) = delete;
+
+ private:
+  Objective& objective_;
+  const bool otherwise_;
+};
+
 }  // namespace
 
 Trainer::Trainer(Objective& objective, const Config& config, RunState state)
     : objective_(objective), config_(config), state_(std::move(state)), players_(objective.players()) {
+  objective.set_recompute(config.train.recompute);
   for (const Player& player : players_) {
     optimizers_.emplace_back(player, config.train.weight_decay, state_.choices.precision.dtype);
     if (state_.scalers.contains(player.name)) optimizers_.back().scaler().load(state_.scalers[player.name]);
@@ -54,25 +72,52 @@ torch::Tensor Trainer::mean_loss(const torch::Tensor& losses) const {
   return losses.sum() / static_cast<double>(state_.clock.batch());
 }
 
+/// As many images each as are computed at once.
+std::vector<Examples> Trainer::parts_of(const Examples& examples) const {
+  const auto images = static_cast<int64_t>(examples.positions.size());
+  const auto at_once = static_cast<int64_t>(state_.choices.micro_batch);
+  if (at_once == 0 || at_once >= images) return {examples};
+  std::vector<Examples> parts;
+  for (int64_t begin = 0; begin < images; begin += at_once)
+    parts.push_back(slice(examples, begin, std::min(begin + at_once, images), state_.choices.device));
+  return parts;
+}
+
+/// The gradients of one player's loss. Returns the loss of each sample, float32 [N].
+torch::Tensor Trainer::accumulate(size_t player, const std::vector<Examples>& parts, PhaseClock& times) {
+  optimizers_[player].zero_gradients();
+  std::vector<torch::Tensor> all;
+  for (const Examples& part : parts) {
+    times.enter(Phase::kForward);
+    const torch::Tensor own = losses(player, part);
+    times.enter(Phase::kBackward);
+    optimizers_[player].backward(mean_loss(own));
+    all.push_back(own.detach());
+  }
+  return all.size() == 1 ? all.front() : torch::cat(all);
+}
+
+void Trainer::rehearse(const Examples& examples) {
+  PhaseClock unread(Phase::kOther);
+  for (size_t player = 0; player < players_.size(); ++player) accumulate(player, {examples}, unread);
+  for (Optimizer& optimizer : optimizers_) optimizer.zero_gradients();
+}
+
 StepResult Trainer::step(const Examples& examples) {
   Clock& clock = state_.clock;
   const double middle = static_cast<double>(clock.position()) + 0.5 * static_cast<double>(clock.batch());
   PhaseClock times(Phase::kOther);
   StepResult result;
   result.rate = learning_rate(config_.train, middle, clock.total());
+  const std::vector<Examples> parts = parts_of(examples);
   std::vector<PendingUpdate> updates;  // of each player
   for (size_t player = 0; player < players_.size(); ++player) {
-    Optimizer& optimizer = optimizers_[player];
-    optimizer.zero_gradients();
-    times.enter(Phase::kForward);
-    const torch::Tensor own = losses(player, examples);
-    times.enter(Phase::kBackward);
-    optimizer.backward(mean_loss(own));
+    const torch::Tensor own = accumulate(player, parts, times);
     times.enter(Phase::kOptimizer);
     // A fault bars the players after it as well, so that their weights stay those that it came from.
     const PendingUpdate* const before = updates.empty() ? nullptr : &updates.back();
-    updates.push_back(optimizer.step(result.rate, config_.train.clip, before));
-    updates.back().sample_losses = own.detach();
+    updates.push_back(optimizers_[player].step(result.rate, config_.train.clip, before));
+    updates.back().sample_losses = own;
   }
   times.enter(Phase::kOther);
   clock.advance();
@@ -107,17 +152,19 @@ void Trainer::refuse_divergence() const {
 Replay Trainer::replay(const Examples& examples, const StepFault& fault) {
   Optimizer& optimizer = optimizers_[fault.player];
   Replay replay;
+  const std::vector<Examples> parts = parts_of(examples);
+  const KeepsActivations keeps(objective_, config_.train.recompute);
   optimizer.zero_gradients();
-  {
+  for (const Examples& part : parts) {
     FaultFinder finder(players_);
-    const torch::Tensor loss = mean_loss(losses(fault.player, examples));
+    const torch::Tensor loss = mean_loss(losses(fault.player, part));
     finder.turn_back();
     optimizer.backward(loss);
-    replay.place = finder.place();
+    if (!replay.place) replay.place = finder.place();
   }
   replay.reproduced = !optimizer.finite();
   const torch::NoGradGuard no_grad;  // the turns of the rest, for what the objective keeps from one to the next
-  for (size_t player = fault.player + 1; player < players_.size(); ++player) losses(player, examples);
+  for (size_t player = fault.player + 1; player < players_.size(); ++player) losses(player, parts.back());
   return replay;
 }
 

@@ -48,8 +48,16 @@ class Trainer {
   /// `objective` is on state.choices.device already and outlives the trainer.
   Trainer(Objective& objective, const Config& config, RunState state);
 
-  /// One step on `examples`, which hold this process's share of the global batch at clock().position().
+  /// One step on `examples`, which hold this process's share of the global batch at clock().position(): the passes of
+  /// state().choices.micro_batch images at a time, whose gradients add up, then the update. With fewer images at a time
+  /// the losses are the same but for rounding.
   StepResult step(const Examples& examples);
+
+  /// The passes of a step on `examples`, without its update, to see whether they fit into memory; changes nothing.
+  void rehearse(const Examples& examples);
+
+  /// From here on so many images at a time, at most; 0: all of a step.
+  void set_micro_batch(uint64_t images) { state_.choices.micro_batch = images; }
 
   /// Throws std::runtime_error when more than 100 steps in a row, up to the last one, were not finite.
   void refuse_divergence() const;
@@ -79,6 +87,8 @@ class Trainer {
 
   torch::Tensor losses(size_t player, const Examples& examples);
   torch::Tensor mean_loss(const torch::Tensor& losses) const;
+  std::vector<Examples> parts_of(const Examples& examples) const;
+  torch::Tensor accumulate(size_t player, const std::vector<Examples>& parts, PhaseClock& times);
   void count(const StepResult& result);
 
   Objective& objective_;

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
-#include <new>
 #include <numeric>
 #include <stdexcept>
-#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
 
 #include "train/grid.h"
 #include "train/held_out.h"
+#include "train/micro_batch.h"
 
 namespace atelier {
 namespace {
@@ -131,11 +130,6 @@ double grid_seconds(Trainer& trainer, const Examples& square, int64_t held_out) 
   return seconds_of([&] { sample_grid(trainer, square, 1); }) * static_cast<double>(rows);
 }
 
-bool is_out_of_memory(const c10::Error& error) {
-  return dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr ||
-         std::string_view(error.what()).find("can't allocate memory") != std::string_view::npos;
-}
-
 }  // namespace
 
 Config config_of_trial(const Config& config) {
@@ -165,14 +159,6 @@ StreamTrial try_stream(Stream& stream, Batch& last, const std::function<void(con
   return trial;
 }
 
-Size largest_frame(const StreamPlan& plan) {
-  const auto pixels = [](const Size& frame) { return int64_t{frame.width} * frame.height; };
-  Size largest;
-  for (const Stratum& stratum : plan.strata)
-    if (const Size& frame = plan.frames.at(stratum.shape); pixels(frame) > pixels(largest)) largest = frame;
-  return largest;
-}
-
 Examples fitted(const Examples& examples, int64_t count, const Size& frame) {
   const torch::Tensor which = torch::arange(count).remainder(static_cast<int64_t>(examples.positions.size()));
   const auto fit = [&](const torch::Tensor& planes) {
@@ -196,17 +182,14 @@ StepTrial try_steps(Trainer& trainer, const Batch& batch, const Size& frame, int
     trial.held_out = held_out_seconds(trainer, square, held_out);
     told("drawing a part of a grid of samples");
     trial.grid = grid_seconds(trainer, square, held_out);
-  } catch (const c10::Error& error) {
+  } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
-    trial.end = "out of memory";
-  } catch (const std::bad_alloc&) {
     trial.end = "out of memory";
   }
   if (!trial.end.empty())
     trial.end = fmt::format(
         "A step of {} samples of {} x {} pixels does not fit into the memory of the {}: set a smaller "
-        "train.batch_size, "
-        "data.image_size or model.channels.",
+        "train.micro_batch, data.image_size or model.channels.",
         batch.size, frame.width, frame.height, device.is_cpu() ? "machine" : "GPU");
   return trial;
 }

@@ -31,9 +31,6 @@ Config config_of_trial(const Config& config);
 ///   told  called a few times a second; it may throw
 StreamTrial try_stream(Stream& stream, Batch& last, const std::function<void(const StreamReport&)>& told);
 
-/// The largest shape of the batches to come.
-Size largest_frame(const StreamPlan& plan);
-
 /// `count` samples of size `frame` made of `examples`: repeated, and stretched by repeating or leaving out pixels.
 Examples fitted(const Examples& examples, int64_t count, const Size& frame);
 

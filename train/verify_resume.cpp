@@ -35,11 +35,6 @@ std::vector<std::string> as_flags(const Config& config) {
   return flags;
 }
 
-/// The precision that a run has chosen: `auto` measures, and so may choose otherwise each time that a run begins.
-std::string precision_of(const std::filesystem::path& checkpoint) {
-  return verify_checkpoint(checkpoint).state.at("choices").at("precision").get<std::string>();
-}
-
 /// Runs the training of `config` in processes of its own, in folders beside each other.
 class Rehearsal {
  public:
@@ -49,6 +44,13 @@ class Rehearsal {
   /// From here on, whatever the settings say.
   void set(const std::string& key, const std::string& value) {
     *std::next(std::ranges::find(flags_, "--" + key)) = value;
+  }
+
+  /// What the run that left `checkpoint` has chosen by trial, which may come out otherwise each time that a run begins.
+  void choose_as(const fs::path& checkpoint) {
+    const auto choices = verify_checkpoint(checkpoint).state.at("choices");
+    set("train.precision", choices.at("precision").get<std::string>());
+    set("train.micro_batch", std::to_string(choices.at("micro_batch").get<uint64_t>()));
   }
 
   /// A run called `name`, up to `steps`, stopped `legs` - 1 times on the way.
@@ -103,7 +105,7 @@ int run_verify_resume(const Invocation& invocation) {
   try {
     Rehearsal rehearsal(invocation, folder, steps);
     const Recorded straight = rehearsal.run("straight", 1);
-    rehearsal.set("train.precision", precision_of(straight.checkpoint));
+    rehearsal.choose_as(straight.checkpoint);
     found = differences(straight, rehearsal.run("resumed", legs));
   } catch (...) {
     fs::remove_all(folder);

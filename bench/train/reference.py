@@ -5,7 +5,7 @@
       bench/train/reference.py INPUTS.safetensors LIST --steps 1600 --seed 1
 
 INPUTS, of `bench_train --seed 1 --inputs`, has the first weights, the network's sizes and the optimizer's settings. The dump
-names the rows that are held out. The order, flips and all else that is drawn are PyTorch's own. Pictures are decoded by pillow;
+names the rows that are held out; Atelier's run has --model.dropout 0, since these networks have none. The order, flips and all else that is drawn are PyTorch's own. Pictures are decoded by pillow;
 LIST is a JSONL list with files as url and condition_url, of pictures a whole multiple of the network's side.
 """
 

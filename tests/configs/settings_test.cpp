@@ -83,12 +83,12 @@ TEST(Settings, AreDeclaredForEveryMemberOfConfig) {
                                 stall] = DataConfig{};
   [[maybe_unused]] const auto& [kind, objective, channels, levels, blocks, attention, dropout, label_dropout,
                                 condition_dropout, gamma] = ModelConfig{};
-  [[maybe_unused]] const auto& [run_dir, resume_, init, epochs, steps, batch, device, precision, compute, learning,
-                                schedule, warmup, decay, clip, averages, checkpoint_every, keep, every, sample_every,
-                                log_losses] = TrainConfig{};
+  [[maybe_unused]] const auto& [run_dir, resume_, init, epochs, steps, batch, micro_batch, recomputes, device,
+                                precision, compute, learning, schedule, warmup, decay, clip, averages, checkpoint_every,
+                                keep, every, sample_every, log_losses] = TrainConfig{};
   [[maybe_unused]] const auto& [checkpoint, label, variations, image, strength, sketch, color, quality, sampler,
                                 guidance, average, on, with_threads, out, grid] = GenerateConfig{};
-  EXPECT_EQ(list_settings().size(), 1u + 40 + 10 + 20 + 15);
+  EXPECT_EQ(list_settings().size(), 1u + 40 + 10 + 22 + 15);
 }
 
 TEST(Settings, HaveNamesEnvironmentNamesAndHelpOfTheirOwn) {

@@ -71,6 +71,7 @@ class Planted : public Objective {
   }
   std::string held_out_name() const override { return inner_->held_out_name(); }
   void observe(const Examples& examples, uint64_t seed) override { inner_->observe(examples, seed); }
+  void set_recompute(bool on) override { inner_->set_recompute(on); }
   torch::Tensor generate(const Wish& wish) override { return inner_->generate(wish); }
   const ModelSpec& spec() const override { return inner_->spec(); }
 

@@ -316,17 +316,18 @@ TEST_F(PlanOfARun, SaysThatAStepDoesNotFit) {
 #endif
   std::string command = fmt::format("ulimit -v 3500000; exec {}/atelier-train --plan", ATELIER_BIN_DIR);
   for (const std::string& word : arguments(run_dir_, "diffusion",
-                                           {{"data.image_size", "64"},
+                                           {{"data.image_size", "1024"},
                                             {"data.held_out", "0"},
-                                            {"model.channels", "64"},
+                                            {"model.channels", "256"},
                                             {"train.epochs", "1"},
                                             {"train.keep_checkpoints", "1"},
-                                            {"train.batch_size", "4096"}}))
+                                            {"train.batch_size", "2"}}))
     command += " '" + word + "'";
   const fs::path log = folder_ / "log";
   const int status = std::system(fmt::format("{} > /dev/null 2> {}", command, log.string()).c_str());
   EXPECT_EQ(WEXITSTATUS(status), 2) << read_file(log);
-  EXPECT_THAT(read_file(log), HasSubstr("A step of 4096 samples of 64 x 64 pixels does not fit"));
+  EXPECT_THAT(read_file(log),
+              HasSubstr("Not even one image of 1024 x 1024 pixels fits into the memory of the machine"));
 }
 
 TEST_F(PlanOfARun, ReadsACacheAndAddsNothing) {

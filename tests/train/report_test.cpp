@@ -117,7 +117,7 @@ TEST(Report, TellsHowFarARunIs) {
   report.held_out(clock, "L1", {.loss = {0.125, 0.25}, .labels = {}, .set = "a"});
   EXPECT_EQ(
       report.progress(clock),
-      "epoch 2/5  step 30  left 1 min  8 images/s  waiting 25 %  generator 25.5  discriminator -25.5  held-out L1 "
+      "epoch 2/5  step 30  0:01:10 left  8 images/s  waiting 25 %  generator 25.5  discriminator -25.5  held-out L1 "
       "0.1250 (average 0.2500)");
   report.status(clock, "running");
   const auto status = nlohmann::json::parse(read_file(run / "status.json"));

@@ -275,6 +275,9 @@ TEST_F(Steps, KnowsShapesListsAndWeights) {
 
 TEST_F(Steps, RefusesWhatItCannotTell) {
   EXPECT_THAT(refusal({"--step", "1"}), HasSubstr("there is no run at"));
+  fs::create_directories(run_dir());
+  std::ofstream(run_dir() / "status.json") << "{}";
+  EXPECT_THAT(refusal({"--step", "1"}), HasSubstr("has saved no checkpoint yet"));
   leg("diffusion", {{"data.condition", "none"}, {"train.log_losses", "false"}}, 4);
   EXPECT_THAT(refusal({}), HasSubstr("data takes one of --step"));
   EXPECT_THAT(refusal({"--step", "1", "--worst", "3"}), HasSubstr("data takes one of --step"));

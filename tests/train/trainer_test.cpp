@@ -363,6 +363,14 @@ TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
   EXPECT_NE(held_out_loss(run.trainer, kept).set, loss.set);
 }
 
+TEST(Trainer, ShowsExamplesOfEveryLabel) {
+  const torch::Tensor labels = torch::tensor({2, 2, 2, 0, 2, -1, 0, 2}, torch::kInt64);
+  EXPECT_EQ(rows_to_show(labels, 3), (std::vector<int64_t>{5, 3, 0}));
+  EXPECT_EQ(rows_to_show(labels, 5), (std::vector<int64_t>{5, 3, 6, 0, 1}));
+  EXPECT_EQ(rows_to_show(labels, 100), (std::vector<int64_t>{5, 3, 6, 0, 1, 2, 4, 7}));
+  EXPECT_EQ(rows_to_show(labels, 1), (std::vector<int64_t>{5}));
+}
+
 TEST(Trainer, ShowsARowOfVariationsForEachLabel) {
   SmallRun run;
   const Image grid = sample_grid(run.trainer, {});
