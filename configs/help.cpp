@@ -89,6 +89,7 @@ std::vector<Row> alias_rows(const std::vector<std::string>& sections) {
 
 std::string flags_text(const std::vector<Flag>& flags) {
   std::vector<Row> rows;
+  rows.reserve(flags.size() + common_flags().size());
   for (const Flag& flag : flags) rows.push_back(flag_row(flag));
   for (const Flag& flag : common_flags()) rows.push_back(flag_row(flag));
   return "\nFlags:\n" + table(rows);
