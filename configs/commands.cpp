@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <stdexcept>
 
 #include "configs/nearest.h"
 
@@ -34,8 +33,7 @@ void check_arguments(const Program& program, const Command& command, const std::
                     command.takes.empty() ? "flags only" : fmt::format("{}", fmt::join(command.takes, " ")),
                     positional[1 + command.takes.size()]));
   if (given < command.takes.size() && !command.takes[given].starts_with('['))
-    throw std::invalid_argument(fmt::format("{} needs {}; try: {} {}", command.name, command.takes[given], program.name,
-                                            command.examples.front()));
+    throw missing_argument(program, command, given);
 }
 
 }  // namespace
@@ -51,6 +49,11 @@ const Command& command_of(const Program& program, const std::vector<std::string>
   for (const Command& each : program.commands) names.push_back(each.name);
   throw std::invalid_argument(fmt::format("there is no command \"{}\"; did you mean {}? They are {}", name,
                                           nearest(name, names), fmt::join(names, ", ")));
+}
+
+std::invalid_argument missing_argument(const Program& program, const Command& command, size_t which) {
+  return std::invalid_argument(fmt::format("{} needs {}; try: {} {}", command.name, command.takes.at(which),
+                                           program.name, command.examples.front()));
 }
 
 int run_command(const Program& program, const Invocation& invocation) {

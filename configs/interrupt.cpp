@@ -9,7 +9,6 @@
 namespace atelier {
 
 Interrupt::Interrupt() {
-  std::signal(SIGPIPE, SIG_IGN);
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);
   sigaddset(&signals_, SIGTERM);

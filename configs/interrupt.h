@@ -8,8 +8,7 @@
 namespace atelier {
 
 /// Turns SIGINT and SIGTERM into a stop token while it lives: the first one requests the stop, the second one ends the
-/// process at once with 130. SIGUSR1 requests the stop however often it comes. SIGPIPE is ignored, so that a closed
-/// pipe is an error of write. Private to configs/.
+/// process at once with 130. SIGUSR1 requests the stop however often it comes. Private to configs/.
 ///
 /// One thread waits for the signals (sigwait); they are blocked in the constructing thread and in all that it starts,
 /// so no code ever runs inside a signal handler. Make it before other threads, and one at a time.

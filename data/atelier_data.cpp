@@ -270,8 +270,7 @@ const Program kProgram{
 int run(const Invocation& invocation) {
   const Command& command = command_of(kProgram, invocation.positional);
   if (invocation.config().data.list.empty() && command.takes[0].starts_with('['))
-    throw std::invalid_argument(fmt::format("{} needs {}; try: {} {}", command.name, command.takes[0], kProgram.name,
-                                            command.examples.front()));
+    throw missing_argument(kProgram, command, 0);
   try {
     return run_command(kProgram, invocation);
   } catch (const HopelessList& error) {

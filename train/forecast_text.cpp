@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -12,6 +11,7 @@
 #include "data/limit.h"
 #include "data/progress.h"
 #include "train/forecast.h"
+#include "train/micro_batch.h"
 
 // A forecast in words and as JSON.
 
@@ -94,16 +94,11 @@ std::string stream_rows(const Forecast& forecast) {
                                      grouped(report.delivered), failures_text(report)));
 }
 
-uint64_t at_once_in(const Forecast& forecast) {
-  const uint64_t images = forecast.choices.micro_batch, batch = forecast.clock.batch();
-  return images == 0 ? batch : std::min(images, batch);
-}
-
 std::string step_rows(const Forecast& forecast) {
   const StepTrial& steps = *forecast.steps;
   const Pace pace = pace_of(forecast);
   const TimeToGo time = time_to_go(forecast);
-  const uint64_t at_once = at_once_in(forecast);
+  const uint64_t at_once = images_at_once(forecast.choices, forecast.clock.batch());
   return row("step",
              fmt::format("{}: compute {} for {} samples{} of {} x {} pixels (median of {}), data {}; waits {:.0f} %",
                          duration_text(pace.step()), duration_text(pace.compute), forecast.clock.batch(),
@@ -147,7 +142,7 @@ void add_steps(Json& json, const Forecast& forecast) {
   const StepTrial& steps = *forecast.steps;
   const Pace pace = pace_of(forecast);
   const TimeToGo time = time_to_go(forecast);
-  const uint64_t at_once = at_once_in(forecast);
+  const uint64_t at_once = images_at_once(forecast.choices, forecast.clock.batch());
   json["step"] = {{"micro_batch", at_once}, {"width", steps.frame.width}, {"height", steps.frame.height},
                   {"timed", steps.steps},   {"faults", steps.faults},     {"compute", pace.compute},
                   {"data", pace.data},      {"seconds", pace.step()},     {"waiting", pace.waiting()}};

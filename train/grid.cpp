@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "images/transform.h"
@@ -71,18 +72,23 @@ Image grid_of_labels(Trainer& trainer, int64_t most) {
 }  // namespace
 
 std::vector<int64_t> rows_to_show(const torch::Tensor& labels, int64_t most) {
-  std::map<int64_t, int64_t> seen;                  // of each label, so far
-  std::map<int64_t, std::vector<int64_t>> by_turn;  // the first ones, the second ones, ...
-  for (int64_t i = 0; i < labels.size(0); ++i) by_turn[seen[labels[i].item<int64_t>()]++].push_back(i);
-  const auto by_label = [&](int64_t a, int64_t b) { return labels[a].item<int64_t>() < labels[b].item<int64_t>(); };
-  std::vector<int64_t> rows;
-  for (auto& [turn, some] : by_turn) {
-    std::ranges::stable_sort(some, by_label);
-    rows.insert(rows.end(), some.begin(), some.end());
+  struct Row {
+    int64_t turn, label, example;
+  };
+  std::map<int64_t, int64_t> seen;  // of each label, so far
+  std::vector<Row> rows;
+  rows.reserve(static_cast<size_t>(labels.size(0)));
+  for (int64_t i = 0; i < labels.size(0); ++i) {
+    const auto label = labels[i].item<int64_t>();
+    rows.push_back({seen[label]++, label, i});
   }
+  std::ranges::sort(rows, {}, [](const Row& row) { return std::pair(row.turn, row.label); });
   rows.resize(std::min(rows.size(), static_cast<size_t>(most)));
-  std::ranges::stable_sort(rows, by_label);
-  return rows;
+  std::ranges::sort(rows, {}, [](const Row& row) { return std::pair(row.label, row.turn); });
+  std::vector<int64_t> examples;
+  examples.reserve(rows.size());
+  for (const Row& row : rows) examples.push_back(row.example);
+  return examples;
 }
 
 Image sample_grid(Trainer& trainer, const Examples& examples, int64_t most) {

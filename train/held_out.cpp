@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/files.h"
+#include "train/micro_batch.h"
 
 namespace atelier {
 namespace {
@@ -13,7 +14,7 @@ torch::Tensor losses_of(Trainer& trainer, const Examples& examples) {
   constexpr int64_t kBatch = 32;
   const torch::NoGradGuard no_grad;
   const Choices& choices = trainer.state().choices;
-  const int64_t batch = choices.micro_batch > 0 ? std::min(kBatch, static_cast<int64_t>(choices.micro_batch)) : kBatch;
+  const auto batch = static_cast<int64_t>(images_at_once(choices, kBatch));
   const auto count = static_cast<int64_t>(examples.positions.size());
   std::vector<torch::Tensor> losses;
   for (int64_t begin = 0; begin < count; begin += batch) {

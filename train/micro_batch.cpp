@@ -39,6 +39,10 @@ Examples black_pictures(const ModelSpec& spec, uint64_t count, const Size& frame
 
 }  // namespace
 
+uint64_t images_at_once(const Choices& choices, uint64_t images) {
+  return choices.micro_batch == 0 ? images : std::min(choices.micro_batch, images);
+}
+
 bool is_out_of_memory(const std::exception& error) {
   if (dynamic_cast<const std::bad_alloc*>(&error) || dynamic_cast<const c10::OutOfMemoryError*>(&error)) return true;
   if (!dynamic_cast<const c10::Error*>(&error)) return false;

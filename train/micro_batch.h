@@ -20,6 +20,9 @@ struct OutOfMemory : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How many of `images` are computed at once.
+uint64_t images_at_once(const Choices& choices, uint64_t images);
+
 /// Whether an allocation has failed: on a GPU, or in the machine's memory.
 bool is_out_of_memory(const std::exception& error);
 

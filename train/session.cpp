@@ -198,8 +198,8 @@ void settle_micro_batch(Session& session, const Config& config, Console& console
     }
   }
   trainer.set_micro_batch(at_once);
-  if (at_once > 0 && at_once < batch)
-    console.say(fmt::format("{} images at once: the gradients of a step's {} are added up", at_once, batch));
+  if (const uint64_t images = images_at_once(trainer.state().choices, batch); images < batch)
+    console.say(fmt::format("{} images at once: the gradients of a step's {} are added up", images, batch));
 }
 
 void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop) {

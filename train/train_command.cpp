@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <optional>
@@ -42,8 +41,8 @@ void make_sure_of_room(const TrainConfig& config, const Trainer& trainer) {
 
 /// After a step that did not fit: the next start computes half as many images at once.
 int make_room(const Session& session, const Config& config, Console& console, const OutOfMemory& error) {
-  const uint64_t batch = session.trainer->clock().batch(), chosen = session.trainer->state().choices.micro_batch;
-  const uint64_t at_once = chosen == 0 ? batch : std::min(chosen, batch), half = (at_once + 1) / 2;
+  const Trainer& trainer = *session.trainer;
+  const uint64_t at_once = images_at_once(trainer.state().choices, trainer.clock().batch()), half = (at_once + 1) / 2;
   if (at_once == 1)
     throw std::invalid_argument(
         fmt::format("{} with a single image at once: use train.recompute, or a smaller model", error.what()));

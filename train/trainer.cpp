@@ -8,6 +8,7 @@
 #include "models/weights.h"
 #include "train/average_snapshots.h"
 #include "train/examples.h"
+#include "train/micro_batch.h"
 #include "train/precision.h"
 #include "train/schedule.h"
 
@@ -75,8 +76,8 @@ torch::Tensor Trainer::mean_loss(const torch::Tensor& losses) const {
 /// As many images each as are computed at once.
 std::vector<Examples> Trainer::parts_of(const Examples& examples) const {
   const auto images = static_cast<int64_t>(examples.positions.size());
-  const auto at_once = static_cast<int64_t>(state_.choices.micro_batch);
-  if (at_once == 0 || at_once >= images) return {examples};
+  const auto at_once = static_cast<int64_t>(images_at_once(state_.choices, examples.positions.size()));
+  if (at_once == images) return {examples};
   std::vector<Examples> parts;
   for (int64_t begin = 0; begin < images; begin += at_once)
     parts.push_back(slice(examples, begin, std::min(begin + at_once, images), state_.choices.device));
