@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stdexcept>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -186,12 +187,19 @@ std::string sha256_file(const fs::path& path) {
 }
 
 std::optional<FileLock> FileLock::try_acquire(const fs::path& path) {
-  const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) fail("cannot open " + path.string());
-  FileLock lock(descriptor);
-  if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
-  if (errno != EWOULDBLOCK) fail("cannot lock " + path.string());
-  return std::nullopt;
+  for (;;) {
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) fail("cannot open " + path.string());
+    FileLock lock(descriptor);
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      if (errno != EWOULDBLOCK) fail("cannot lock " + path.string());
+      return std::nullopt;
+    }
+    struct stat locked {
+    }, there{};
+    if (fstat(descriptor, &locked) != 0) fail("cannot look at " + path.string());
+    if (stat(path.c_str(), &there) == 0 && locked.st_ino == there.st_ino && locked.st_dev == there.st_dev) return lock;
+  }  // whoever held it has removed the file meanwhile
 }
 
 bool FileLock::is_held(const fs::path& path) {

@@ -64,7 +64,8 @@ std::string sha256_file(const std::filesystem::path& path);
 /// Holds `path` locked against other processes (flock) for its lifetime. The file stays when the lock goes.
 class FileLock {
  public:
-  /// Nothing when another process (or another FileLock of this one) holds it.
+  /// Nothing when another process (or another FileLock of this one) holds it. Who holds it may remove the file: the
+  /// next one makes it anew.
   static std::optional<FileLock> try_acquire(const std::filesystem::path& path);
   /// Whether anybody holds it now. Makes no file: what is not there is not held.
   static bool is_held(const std::filesystem::path& path);

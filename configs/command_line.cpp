@@ -7,6 +7,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "configs/domain.h"
 #include "configs/nearest.h"
 
 namespace atelier {
@@ -18,7 +19,7 @@ constexpr const char* kPositional = "arguments";
 struct Vocabulary {
   std::map<std::string, std::string> settings;  // flag -> key
   std::map<std::string, std::string> alone;     // flag -> the value it means when none follows
-  std::map<std::string, bool> flags;            // flag -> takes a value
+  std::map<std::string, std::string> flags;     // flag -> its placeholder; empty: takes no value
 
   explicit Vocabulary(const Program& program) {
     for (const SettingInfo& setting : list_settings()) {
@@ -31,14 +32,14 @@ struct Vocabulary {
       const auto value = alone.find(std::string(alias.key));
       if (value != alone.end()) alone.emplace(alias.flag, value->second);
     }
-    for (const Flag& flag : common_flags()) flags.emplace(flag.name, !flag.placeholder.empty());
-    for (const Flag& flag : program.flags) flags.emplace(flag.name, !flag.placeholder.empty());
+    for (const Flag& flag : common_flags()) flags.emplace(flag.name, flag.placeholder);
+    for (const Flag& flag : program.flags) flags.emplace(flag.name, flag.placeholder);
   }
 
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const auto& [flag, key] : settings) all.push_back(fmt::format("--{}", flag));
-    for (const auto& [flag, takes_value] : flags) all.push_back(fmt::format("--{}", flag));
+    for (const auto& [flag, placeholder] : flags) all.push_back(fmt::format("--{}", flag));
     return all;
   }
 };
@@ -74,9 +75,9 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
   options.allow_unrecognised_options();  // reported below, with the nearest name
   auto add = options.add_options();
   for (const auto& [flag, key] : vocabulary.settings) add(flag, "", cxxopts::value<std::string>());
-  for (const auto& [flag, takes_value] : vocabulary.flags) {
+  for (const auto& [flag, placeholder] : vocabulary.flags) {
     const auto value = cxxopts::value<std::string>();
-    add(flag == "help" ? "h,help" : flag, "", takes_value ? value : value->implicit_value(""));
+    add(flag == "help" ? "h,help" : flag, "", placeholder.empty() ? value->implicit_value("") : value);
   }
   add(kPositional, "", cxxopts::value<std::vector<std::string>>());
   options.parse_positional({kPositional});
@@ -96,6 +97,19 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
   const std::string flag = word.substr(0, word.find('='));
   throw std::invalid_argument(
       fmt::format("flag {}: no such setting; did you mean {}?", flag, nearest(flag, vocabulary.names())));
+}
+
+/// A flag whose placeholder lists words takes one of them.
+void check_choice(const std::string& flag, const std::string& placeholder, const std::string& value) {
+  if (placeholder.find('|') == std::string::npos) return;
+  std::vector<std::string_view> words;
+  for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+    end = placeholder.find('|', begin);
+    words.push_back(std::string_view(placeholder).substr(begin, end - begin));
+  }
+  if (std::ranges::find(words, value) == words.end())
+    throw std::invalid_argument(
+        fmt::format("flag --{}: cannot be \"{}\"; it takes {}", flag, value, enumerate(words.data(), words.size())));
 }
 
 /// The command and what follows it, at most.
@@ -121,7 +135,7 @@ const std::vector<Flag>& common_flags() {
       {"config", "FILE", "settings from a YAML file, or from a preset by its name"},
       {"show-config", "", "print the settings in force and where each came from"},
       {"settings", "", "print a Markdown table of every setting"},
-      {"completion", "SHELL", "print completions for bash, zsh or fish"},
+      {"completion", "bash|zsh|fish", "print completions for a shell"},
       {"version", "", "print the version"},
       {"help", "", "print this"},
   };
@@ -159,7 +173,8 @@ CommandLine parse_command_line(const Program& program, int argc, char** argv) {
       throw std::invalid_argument(fmt::format("flag --{}: needs a value, not {}", flag, value));
     if (is_setting) {
       line.settings.values.emplace_back(setting->second, value);
-    } else if (vocabulary.flags.at(flag)) {
+    } else if (const std::string& placeholder = vocabulary.flags.at(flag); !placeholder.empty()) {
+      check_choice(flag, placeholder, value);
       line.flags.emplace_back(flag, value);
     } else if (value.empty()) {
       line.flags.emplace_back(flag, "true");

@@ -34,7 +34,6 @@ std::string values_of(const SettingInfo& setting) {
 }
 
 std::string values_of(const Flag& flag) {
-  if (flag.name == "completion") return "bash zsh fish";
   if (flag.name == "config") return fmt::format("{}", fmt::join(preset_names(), " "));
   return choices_of(flag.placeholder);
 }
@@ -155,7 +154,7 @@ std::string completion_script(const Program& program, const std::string& shell) 
   if (shell == "bash") return bash_script(program);
   if (shell == "zsh") return zsh_script(program);
   if (shell == "fish") return fish_script(program);
-  throw std::invalid_argument(fmt::format("flag --completion: cannot be \"{}\"; it takes bash, zsh or fish", shell));
+  throw std::invalid_argument(fmt::format("there are completions for bash, zsh and fish, not for {}", shell));
 }
 
 }  // namespace atelier

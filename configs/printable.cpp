@@ -40,4 +40,6 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
 }  // namespace atelier

@@ -10,4 +10,7 @@ namespace atelier {
 /// their bytes, such as \x1b.
 std::string printable(std::string_view text);
 
+/// Of an error: LibTorch appends a stack trace from the second line on.
+std::string_view first_line(std::string_view text);
+
 }  // namespace atelier

@@ -12,7 +12,6 @@
 #include <system_error>
 #include <unistd.h>
 
-#include "base/random.h"
 #include "configs/command_line.h"
 #include "configs/commands.h"
 #include "configs/completion.h"
@@ -60,8 +59,7 @@ void hold_standard_streams() {
 }
 
 int fail(const Program& program, const char* what, ExitCode code) {
-  const std::string_view message = what;  // LibTorch appends a stack trace from the second line on
-  std::fputs(fmt::format("{}: {}\n", program.name, printable(message.substr(0, message.find('\n')))).c_str(), stderr);
+  std::fputs(fmt::format("{}: {}\n", program.name, printable(first_line(what))).c_str(), stderr);
   return code;
 }
 
@@ -72,14 +70,14 @@ std::optional<std::string> Invocation::flag(const std::string& name) const {
   return found == flags.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<uint64_t> Invocation::number(const std::string& name, uint64_t least) const {
+std::optional<uint64_t> Invocation::number(const std::string& name, uint64_t least, uint64_t most) const {
   const auto text = flag(name);
   if (!text) return std::nullopt;
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size() || number < least || number > kMaxSeed)
+  if (error != std::errc() || end != text->data() + text->size() || number < least || number > most)
     throw std::invalid_argument(
-        fmt::format("--{} takes a whole number from {} to {}, not \"{}\"", name, least, kMaxSeed, *text));
+        fmt::format("--{} takes a whole number from {} to {}, not \"{}\"", name, least, most, *text));
   return number;
 }
 

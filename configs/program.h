@@ -17,8 +17,9 @@ enum ExitCode { kGood = 0, kSystemFailed = 1, kUserMustChange = 2, kStartAgain =
 
 /// A flag that is not a setting, such as --dump N.
 struct Flag {
-  std::string name;         ///< without dashes
-  std::string placeholder;  ///< "N"; empty: the flag takes no value and is "true" when given
+  std::string name;  ///< without dashes
+  std::string
+      placeholder;  ///< "N"; "up|down": one of these words; empty: the flag has no value, and is "true" if given
   std::string help;
 };
 
@@ -58,9 +59,10 @@ struct Invocation {
   const Config& config() const { return settings.config; }
   std::optional<std::string> flag(const std::string& name) const;
 
-  /// A whole number from `least` on (to 2^53 - 1, which JSON keeps) that a flag gives; nothing without the flag. Throws
-  /// std::invalid_argument.
-  std::optional<uint64_t> number(const std::string& name, uint64_t least = 0) const;
+  /// A whole number from `least` to `most` (2^53 - 1, which JSON keeps) that a flag gives; nothing without the flag.
+  /// Throws std::invalid_argument.
+  std::optional<uint64_t> number(const std::string& name, uint64_t least = 0,
+                                 uint64_t most = (uint64_t{1} << 53) - 1) const;
 };
 
 /// Thrown when whoever reads stdout has had enough; run_program ends quietly with 0 then.

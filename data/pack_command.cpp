@@ -34,13 +34,8 @@ std::string count_of(uint64_t count, const std::string& one, const std::string& 
 
 /// What --shrink and --jpeg-quality ask for; side 0: nothing.
 Shrinking shrinking_of(const Invocation& invocation) {
-  constexpr uint64_t kLeast = 8, kMost = 8192;
-  const auto side = invocation.number("shrink"), quality = invocation.number("jpeg-quality");
+  const auto side = invocation.number("shrink", 8, 8192), quality = invocation.number("jpeg-quality", 1, 100);
   if (!side && quality) throw std::invalid_argument("--jpeg-quality is that of --shrink; give a size, too");
-  if (side && (*side < kLeast || *side > kMost))
-    throw std::invalid_argument(fmt::format("--shrink takes {} to {} pixels, not {}", kLeast, kMost, *side));
-  if (quality && (*quality < 1 || *quality > 100))
-    throw std::invalid_argument(fmt::format("--jpeg-quality takes 1 to 100, not {}", *quality));
   Shrinking shrinking;
   if (side) shrinking.side = static_cast<int>(*side);
   if (quality) shrinking.quality = static_cast<int>(*quality);

@@ -129,18 +129,17 @@ void divide_by_shape(StreamPlan& plan, const Config& config, const std::function
       });
 }
 
-/// Shares the rows of the plan out, which has a block for its shapes.
-void share_out(StreamPlan& plan, const Config& config, const std::function<void(double)>& progress) {
+/// Shares the rows of the plan out, which has a block for its shapes. What is held out is neither mixed nor balanced.
+void share_out(StreamPlan& plan, const Config& config, bool held_out, const std::function<void(double)>& progress) {
   const DataConfig& data = config.data;
+  plan.strata = {{data.list, plan.rows}};
   plan.weightings.clear();
-  if (is_mix(data.list)) {
+  if (is_mix(data.list) && !held_out) {
     const Mix mix = read_mix(data.list);
     plan.strata = lists_of(mix, *plan.manifest, plan.rows);
     plan.weightings = mix.weightings;
-  } else {
-    plan.strata = {{data.list, plan.rows}};
   }
-  if (data.balance == Balance::kLabel) balance_labels(plan);
+  if (data.balance == Balance::kLabel && !held_out) balance_labels(plan);
   if (data.shapes == Shapes::kBuckets) divide_by_shape(plan, config, progress);
   try {
     plan.stratified_order();
@@ -165,7 +164,15 @@ StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> man
   plan.augment = !held_out;
   plan.frames = {{data.image_size, data.image_size}};
   if (data.shapes == Shapes::kBuckets) plan.block = plan.batch;
-  share_out(plan, config, progress);
+  share_out(plan, config, held_out, progress);
+  return plan;
+}
+
+StreamPlan each_row_once(StreamPlan plan) {
+  plan.strata = {{.name = "rows to measure by", .rows = plan.rows}};
+  plan.weightings.clear();
+  plan.order.mode = OrderMode::kFull;
+  plan.augment = false;
   return plan;
 }
 
@@ -174,7 +181,7 @@ StreamPlan with_block(const Config& config, StreamPlan plan, uint64_t block,
   const auto fewest = [](uint64_t positions) { return std::max(kFewestRowsOfShape, positions); };
   const bool is_as_shared = !plan.has_shapes() || fewest(plan.block) == fewest(block);
   plan.block = block;
-  if (!is_as_shared) share_out(plan, config, progress);
+  if (!is_as_shared) share_out(plan, config, /*held_out=*/false, progress);
   return plan;
 }
 

@@ -42,10 +42,15 @@ struct StreamPlan {
 };
 
 /// The plan of a run from its settings: resolves order, split, mix, balance and shapes; opens nothing but the file of a
-/// mix, and reads the list only for its shapes. Throws std::invalid_argument, one sentence.
+/// mix, and reads the list only for its shapes. What is held out comes as the lists have it: neither mixed nor balanced
+/// nor augmented. Throws std::invalid_argument, one sentence.
 ///   progress  called now and then while the list is read for its shapes; it may throw
 StreamPlan plan_stream(const Config& config, std::shared_ptr<const Manifest> manifest, bool held_out = false,
                        const std::function<void(double share)>& progress = {});
+
+/// The rows of `plan`, which has one shape, to measure by: each once a pass, shuffled, whatever the weight of its list
+/// or label, and not augmented.
+StreamPlan each_row_once(StreamPlan plan);
 
 /// `plan`, which plan_stream made of these settings, as a run has it whose first batch was `block`: that many positions
 /// share a shape, and so many rows a shape has at least. Reads the list again where that may change what its shapes

@@ -89,6 +89,11 @@ Checkpoint read_checkpoint(const fs::path& folder, const std::vector<std::string
   Checkpoint checkpoint{folder, 0, read_state(folder)};
   const json& state = checkpoint.state;
   if (!state.contains("format") || !state["format"].is_number_integer()) refuse(folder, "its state.json has no format");
+  if (state["format"] > kCheckpointFormat)
+    throw NewerFormat(
+        fmt::format("The checkpoint {} was written by a newer version of atelier (format {}; this one reads "
+                    "{}): go on with the newer version.",
+                    folder.string(), state["format"].dump(), kCheckpointFormat));
   if (state["format"] != kCheckpointFormat)
     refuse(folder, fmt::format("its format is version {}, this program reads version {}", state["format"].dump(),
                                kCheckpointFormat));
@@ -131,6 +136,8 @@ std::optional<Checkpoint> newest_checkpoint(const fs::path& run_dir, std::vector
   for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
     try {
       return verify_checkpoint(*folder, needed);
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const std::invalid_argument& damage) {
       warnings.emplace_back(damage.what());
     }

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ namespace atelier {
 
 /// "format" of the state.json that this version writes and reads.
 inline constexpr int kCheckpointFormat = 1;
+
+/// What a newer version wrote. To pass it over for an older checkpoint would undo that version's work.
+struct NewerFormat : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
 
 /// A sealed checkpoint whose hashes were found right.
 struct Checkpoint {
@@ -58,6 +64,7 @@ Checkpoint verify_checkpoint(const std::filesystem::path& folder,
                              const std::vector<std::string>& needed = kWeightsFiles);
 
 /// The newest good checkpoint of a run; damaged ones are named in `warnings` and passed over. Nothing: there is none.
+/// Throws NewerFormat.
 std::optional<Checkpoint> newest_checkpoint(const std::filesystem::path& run_dir, std::vector<std::string>& warnings,
                                             const std::vector<std::string>& needed = kWeightsFiles);
 

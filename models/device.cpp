@@ -31,6 +31,8 @@ void fix_arithmetic(int threads) {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
   at::globalContext().setDeterministicCuDNN(true);
   at::globalContext().setBenchmarkCuDNN(false);
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
 }
 
 std::string arithmetic_name() { return fmt::format("{}, LibTorch {}", at::get_cpu_capability(), TORCH_VERSION); }

@@ -18,7 +18,8 @@ torch::Device cuda_device(std::string_view setting);
 int choose_threads(int wanted);
 
 /// Makes sums come out the same way each time (law 11): `threads` for every operator, deterministic algorithms where
-/// LibTorch has them. Process-wide; call once, before the first tensor.
+/// LibTorch has them, and float32 on a GPU without TF32, whatever the environment says. Process-wide; call once, before
+/// the first tensor.
 void fix_arithmetic(int threads);
 
 /// What else decides the last bits of a sum: instruction set and LibTorch version, such as "AVX512, LibTorch 2.13.0".

@@ -38,7 +38,7 @@ class DiffusionObjective final : public Objective {
     const torch::Tensor weight =
         spec_.min_snr_gamma > 0 ? min_snr_weight(formulation_, level, spec_.min_snr_gamma) : formulation_.weight(level);
     const Given given = without(given_of(examples), withhold(spec_, seed, examples.positions, device));
-    return loss_at(level, weight, examples, seed, given, {spec_.dropout, seed, &examples.positions});
+    return loss_at(level, weight, examples, seed, given, {spec_.dropout, seed, examples.positions});
   }
 
   torch::Tensor held_out_loss(const Examples& examples, uint64_t seed) override {

@@ -58,9 +58,9 @@ torch::Tensor keyed_uniform(uint64_t seed, const std::vector<uint64_t>& position
 }
 
 torch::Tensor Dropout::operator()(const torch::Tensor& x, uint32_t layer) const {
-  if (positions == nullptr || rate <= 0) return x;
-  TORCH_CHECK(x.size(0) == static_cast<int64_t>(positions->size()), "dropout needs a position for each sample");
-  const auto draws = rows(*positions, x.sizes().slice(1), [&](std::span<float> row, uint64_t position) {
+  if (positions.empty() || rate <= 0) return x;
+  TORCH_CHECK(x.size(0) == static_cast<int64_t>(positions.size()), "dropout needs a position for each sample");
+  const auto draws = rows(positions, x.sizes().slice(1), [&](std::span<float> row, uint64_t position) {
     fill_uniform(row, seed, position, Purpose::kDropout, layer);
   });
   const torch::Tensor kept = draws.ge(rate).to(x.device(), x.scalar_type()).div_(1 - rate);

@@ -22,7 +22,7 @@ torch::Tensor keyed_uniform(uint64_t seed, const std::vector<uint64_t>& position
 struct Dropout {
   double rate = 0;  ///< share of activations set to 0; the rest grow by 1 / (1 - rate)
   uint64_t seed = 0;
-  const std::vector<uint64_t>* positions = nullptr;  ///< [N]; null: no dropout
+  std::vector<uint64_t> positions = {};  ///< [N]; empty: no dropout
 
   /// x [N, ...] with its own draws for each sample; `layer` tells the layers of a network apart.
   torch::Tensor operator()(const torch::Tensor& x, uint32_t layer) const;

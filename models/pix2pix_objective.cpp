@@ -117,7 +117,7 @@ class Pix2PixObjective final : public Objective {
 
   Attempt attempt(const Examples& examples, uint64_t seed) {
     const Inputs inputs = inputs_of(examples);
-    const torch::Tensor fake = generator()->forward(inputs, {spec_.dropout, seed, &examples.positions});
+    const torch::Tensor fake = generator()->forward(inputs, {spec_.dropout, seed, examples.positions});
     return {inputs, from_pixels(examples.images), fake, examples.positions, seed};
   }
 
@@ -146,8 +146,7 @@ class Pix2PixObjective final : public Objective {
     const Inputs inputs{.conditions = from_pixels(wish.conditions.narrow(0, n, 1)),
                         .labels = wish.labels.narrow(0, n, 1),
                         .colors = from_pixels(chosen.narrow(0, n, 1))};
-    const std::vector<uint64_t> positions{0};
-    return to_pixels(generator()->forward(inputs, {spec_.dropout, wish.seeds[index], &positions}));
+    return to_pixels(generator()->forward(inputs, {spec_.dropout, wish.seeds[index], {0}}));
   }
 
   void check(const Wish& wish) const {

@@ -1,7 +1,6 @@
 #include "models/unet.h"
 
 #include <fmt/format.h>
-#include <memory>
 #include <stdexcept>
 #include <torch/nn/modules/container/modulelist.h>
 #include <utility>
@@ -41,18 +40,6 @@ torch::nn::ModuleList as_list(const std::vector<UNetImpl::Level>& levels) {
   for (const UNetImpl::Level& level : levels) list->push_back(as_list(level));
   return list;
 }
-
-/// A dropout with positions of its own, for a backward pass that comes when the caller's are gone.
-class KeptDropout {
- public:
-  explicit KeptDropout(const Dropout& dropout)
-      : dropout_(dropout), positions_(dropout.positions ? *dropout.positions : std::vector<uint64_t>()) {}
-  Dropout dropout() const { return {dropout_.rate, dropout_.seed, dropout_.positions ? &positions_ : nullptr}; }
-
- private:
-  const Dropout dropout_;
-  const std::vector<uint64_t> positions_;
-};
 
 }  // namespace
 
@@ -106,11 +93,10 @@ torch::Tensor UNetImpl::forward(const torch::Tensor& x, const torch::Tensor& noi
   const torch::Tensor seen = conditions.defined() ? torch::cat({x, conditions}, 1) : x;
   torch::Tensor h = input->forward(seen.contiguous(torch::MemoryFormat::ChannelsLast));
 
-  const auto kept = std::make_shared<const KeptDropout>(dropout);
   const auto through = [&](const Block& block, std::vector<torch::Tensor> parts) {
-    const auto compute = [block = block.ptr(), kept](const std::vector<torch::Tensor>& given) {
+    const auto compute = [block = block.ptr(), dropout](const std::vector<torch::Tensor>& given) {
       const std::vector<torch::Tensor> images(given.begin() + 1, given.end());
-      return block->forward(images.size() == 1 ? images[0] : torch::cat(images, 1), given[0], kept->dropout());
+      return block->forward(images.size() == 1 ? images[0] : torch::cat(images, 1), given[0], dropout);
     };
     parts.insert(parts.begin(), embedding);
     return recomputes ? recomputed(std::move(parts), compute) : compute(parts);

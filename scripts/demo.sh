@@ -88,7 +88,7 @@ python3 scripts/curve.py "$RUN/train/metrics.jsonl" ${LIMIT:+--below "$LIMIT"}
 
 say "Drawing variations of pieces held out of training"
 "$BIN/atelier-data" stream "$RUN/data/furniture.jsonl" --config configs/sketch-64.yaml --data.allow_private true \
-  --held-out --dump 100 | python3 scripts/demo_requests.py "$RUN/data" >"$RUN/requests.jsonl"
+  --held-out --dump 100 | python3 scripts/held_out_requests.py "$RUN/data/furniture.jsonl" --images "$RUN/data/images" >"$RUN/requests.jsonl"
 "$BIN/atelier-generate" --checkpoint "$RUN/train" --requests "$RUN/requests.jsonl" --grid "$RUN/variations.png" \
   >"$RUN/variations.json.partial"
 mv "$RUN/variations.json.partial" "$RUN/variations.json"

@@ -8,7 +8,8 @@ The dump names the pictures that the run was trained on: give it the settings of
 as the list has rows. Distances are root mean squares over all pixels and colours, in levels of 255, to the nearest training
 picture or its mirror image. What is usual between different pieces, the pictures that the run was not trained on say:
 a generated picture is called remembered, and framed in red, where it is nearer to its training picture than 19 of 20
-of those are to theirs. LIST is a JSONL list with paths of files as URLs. Needs numpy and pillow.
+of those are to theirs. With --requests FILE, the requests that were answered, each row begins with the condition that was
+given and, under it, the list's own picture of that condition. LIST is a JSONL list with paths of files as URLs. Needs numpy and pillow.
 """
 
 import argparse
@@ -63,21 +64,42 @@ def nearest(pictures, training, block=256):
     return np.concatenate(found), np.concatenate(distances)
 
 
-def draw(designs, pictures, training, found, distances, limit, side, file):
-    """A row of the sheet for each request: its pictures, their neighbours under them, the distances under these."""
+def given_pairs(requests, list_file, rows, side):
+    """For each request its condition, and the picture of the row that has it (white: none has), as `square` gives them."""
+    pictures = {(list_file.parent / row["condition_url"]).resolve(): list_file.parent / row["url"]
+                for row in rows if "condition_url" in row}
+    pairs = []
+    for number, request in enumerate(map(json.loads, requests.read_text().splitlines()), 1):
+        if "condition" not in request:
+            sys.exit(f"nearest.py: line {number} of {requests} has no condition; leave --requests out")
+        own = pictures.get(Path(request["condition"]).resolve())
+        pairs.append((square(request["condition"], side),
+                      square(own, side) if own else np.full(3 * side * side, 255, np.float32)))
+    return pairs
+
+
+def draw(designs, pictures, training, found, distances, limit, side, pairs, file):
+    """A row of the sheet for each request: what was given, its pictures, their neighbours under them, the distances under these."""
     rows = collections.defaultdict(list)
     for index, design in enumerate(designs):
         rows[design["request"]].append(index)
+    first = 1 if pairs else 0
     height = 2 * CELL + TEXT
-    sheet = Image.new("RGB", (max(map(len, rows.values())) * CELL, len(rows) * (height + TEXT)), "white")
+    sheet = Image.new("RGB", ((first + max(map(len, rows.values()))) * CELL, len(rows) * (height + TEXT)), "white")
     pen = ImageDraw.Draw(sheet)
+
+    def paste(column, top, above, below):
+        for line, pixels in enumerate((above, below)):
+            tile = Image.fromarray(pixels.reshape(side, side, 3).astype(np.uint8)).resize((CELL, CELL), Image.Resampling.BICUBIC)
+            sheet.paste(tile, (column * CELL, top + TEXT + line * CELL))
+
     for row, request in enumerate(sorted(rows)):
         top = row * (height + TEXT)
         pen.text((4, top + 1), designs[rows[request][0]]["label"] or "no label", fill="black")
-        for column, index in enumerate(rows[request]):
-            for line, pixels in enumerate((pictures[index], training[found[index]])):
-                tile = Image.fromarray(pixels.reshape(side, side, 3).astype(np.uint8)).resize((CELL, CELL), Image.Resampling.BICUBIC)
-                sheet.paste(tile, (column * CELL, top + TEXT + line * CELL))
+        if pairs:
+            paste(0, top, *pairs[request])
+        for column, index in enumerate(rows[request], first):
+            paste(column, top, pictures[index], training[found[index]])
             near = distances[index] < limit
             pen.text((column * CELL + 4, top + TEXT + 2 * CELL), f"{distances[index]:.1f}", fill="red" if near else "grey")
             if near:
@@ -90,6 +112,7 @@ def main():
     parser.add_argument("designs", help="the reply of atelier-generate")
     parser.add_argument("list", type=Path, help="the run's list")
     parser.add_argument("--out", required=True, help="PNG of the sheet")
+    parser.add_argument("--requests", type=Path, metavar="FILE", help="what was asked for, with a condition each")
     options = parser.parse_args()
 
     designs = json.loads(Path(options.designs).read_text())["data"]
@@ -118,7 +141,8 @@ def main():
         print("all pictures were trained on: nothing says what distance is usual")
     print(f"{len(designs)} generated pictures: nearest at {np.median(distances):.1f} levels (median), "
           f"{int((distances < limit).sum())} remembered")
-    draw(designs, pictures, training, found, distances, limit, side, options.out)
+    pairs = given_pairs(options.requests, options.list, rows, side) if options.requests else []
+    draw(designs, pictures, training, found, distances, limit, side, pairs, options.out)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,8 @@
 
     scripts/plot.py RUN [RUN...] --out curves.png
 
-Left the training losses of each player, as means over the intervals of metrics.jsonl; right the held-out loss of the raw weights
-(thin) and of their running average (thick). Of a single run the averages of each label are drawn, too (dotted). Where the
+Left the training losses of each player, as means over the intervals of metrics.jsonl; beside them the held-out loss of the raw weights
+(thin) and of their running average (thick), with a panel for each measure: an EDM loss is no flow loss. Of a single run the averages of each label are drawn, too (dotted). Where the
 held-out samples changed, so that losses before and after are not of the same pictures, the curve is cut. Needs matplotlib.
 """
 
@@ -60,6 +60,19 @@ def draw(axes, curve, **style):
     axes.plot([position for position, _ in curve], [loss for _, loss in curve], marker=marker, **style)
 
 
+def measure_of(run):
+    """What a run's held-out loss measures, such as "EDM loss"; None: it has none."""
+    return next((line["name"] for line in lines_of(run, "held_out")), None)
+
+
+def draw_held_out(axes, curves, name, color, with_labels):
+    for what, width in (("raw", 0.8), ("average", 2.2)):
+        draw(axes, curves[what], color=f"C{color}", linewidth=width, label=f"{name}: {what}")
+    labels = [key for key in curves if isinstance(key, tuple)] if with_labels else []
+    for index, key in enumerate(labels):
+        draw(axes, curves[key], color=f"C{index + 1}", linestyle=":", label=key[1] or "no label")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="folder of a run")
@@ -71,21 +84,19 @@ def main():
         sys.exit("plot.py: matplotlib is missing: pip install matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    measures = sorted({measure_of(run) for run in options.runs} - {None})
+    figure, panels = pyplot.subplots(1, 1 + max(1, len(measures)), figsize=(6.5 * (1 + max(1, len(measures))), 5),
+                                     layout="constrained")
+    left, right = panels[0], dict(zip(measures, panels[1:]))
     for color, run in enumerate(options.runs):
         name = Path(run).name
         for style, (player, curve) in zip(("-", "--", ":"), train_curves(run).items()):
             draw(left, curve, color=f"C{color}", linestyle=style, label=f"{name}: {player}")
-        held_out = held_out_curves(run)
-        measure = next((line["name"] for line in lines_of(run, "held_out")), "")
-        for what, width in (("raw", 0.8), ("average", 2.2)):
-            if what in held_out:
-                draw(right, held_out[what], color=f"C{color}", linewidth=width, label=f"{name}: {measure}, {what}")
-        labels = [key for key in held_out if isinstance(key, tuple)] if len(options.runs) == 1 else []
-        for index, key in enumerate(labels):
-            draw(right, held_out[key], color=f"C{index + 1}", linestyle=":", label=key[1] or "no label")
+        if measure_of(run):
+            draw_held_out(right[measure_of(run)], held_out_curves(run), name, color, with_labels=len(options.runs) == 1)
     left.set_yscale("log")  # players' losses differ by orders of magnitude
-    for axes, title in ((left, "training loss"), (right, "held-out loss")):
+    titles = ["training loss"] + [f"held-out {measure}" for measure in measures or ["loss"]]
+    for axes, title in zip(panels, titles):
         axes.set(title=title, xlabel="position (samples trained on)")
         axes.grid(alpha=0.3)
         if axes.lines:

@@ -10,6 +10,7 @@
 #include "models/weights_file.h"
 #include "train/average_of_length.h"
 #include "train/command.h"
+#include "train/output_file.h"
 #include "train/run_folder.h"
 
 namespace atelier {
@@ -50,8 +51,7 @@ fs::path target_of(const Invocation& invocation, const fs::path& run_dir, double
   const auto out = invocation.flag("out");
   const fs::path target =
       out ? fs::path(*out) : run_dir / "averages" / fmt::format("length-{}-{:012}.safetensors", length, position);
-  if (fs::exists(target))  // before the work, not after it
-    throw std::invalid_argument(fmt::format("{} is there already: name another --out, or remove it", target.string()));
+  check_new_file(target);
   return target;
 }
 
@@ -71,7 +71,7 @@ int run_average(const Invocation& invocation) {
     save_weights(target, blend_files(kept, blend, length, show_share(console, "averaging", invocation.stop)));
     console.say(fmt::format("length {} at position {}: the profile is off by {:.2g}%, of {} snapshots", length,
                             position, 100 * blend.error, kept.size() / 2));
-    fmt::print("{}\n", target.string());
+    print(target.string() + "\n");
   }
   return kGood;
 }

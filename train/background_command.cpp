@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -39,22 +40,34 @@ std::vector<std::string> own_arguments() {
   return words;
 }
 
-/// RUN/log.txt, and RUN where need be; both are removed again unless they are kept.
+/// RUN/log.txt, and RUN where need be; both are removed again unless they are kept or were there before. While it
+/// lives, nobody else starts a run there in the background.
 class Log {
  public:
-  explicit Log(const fs::path& run_dir) : run_dir_(run_dir), is_new_(!fs::exists(run_dir / kLogFile)) {
+  explicit Log(const fs::path& run_dir) : run_dir_(run_dir) {
     std::error_code error;
     made_ = fs::create_directories(run_dir, error);
     if (!std::ofstream(path(), std::ios::app))
       throw std::invalid_argument(fmt::format("{} cannot be written ({}): choose another train.run_dir.",
                                               path().string(), error ? error.message() : std::strerror(errno)));
+    alone_ = FileLock::try_acquire(path());
+    if (!alone_)
+      throw std::invalid_argument(
+          fmt::format("Another atelier-train is starting a run in {}: wait for it, or choose another train.run_dir.",
+                      run_dir.string()));
+    is_new_ = fs::is_empty(path(), error);
   }
   ~Log() {
     if (!is_new_) return;
     std::error_code ignored;
     fs::remove(path(), ignored);
     if (!made_) return;
-    fs::remove(run_dir_ / kLockFile, ignored);
+    try {
+      const auto free = FileLock::try_acquire(run_dir_ / kLockFile);  // nobody trains there
+      if (free) fs::remove(run_dir_ / kLockFile, ignored);
+    } catch (const std::exception&) {
+      return;  // then it stays
+    }
     fs::remove(run_dir_, ignored);  // unless the run has left more
   }
   Log(const Log&) = delete;
@@ -65,7 +78,8 @@ class Log {
 
  private:
   const fs::path run_dir_;
-  bool is_new_, made_ = false;
+  std::optional<FileLock> alone_;
+  bool is_new_ = false, made_ = false;
 };
 
 /// Whether `process` has written that it trains.
@@ -79,13 +93,13 @@ bool is_training(const fs::path& run_dir, pid_t process) try {
 
 int run_detached(const Invocation& invocation) {
   const fs::path run_dir = invocation.config().train.run_dir;
+  Log log(run_dir);
   if (const auto trainer = trainer_in(run_dir))
     throw std::invalid_argument(
         fmt::format("Another atelier-train, process {}, works in {}: wait for it, stop it by "
                     "atelier-train stop {}, or choose another train.run_dir.",
                     *trainer, run_dir.string(), run_dir.string()));
   Console console;
-  Log log(run_dir);
   Child child = Child::in_background(own_arguments(), log.path());
   for (const auto begin = Time::now(); !is_training(run_dir, child.process()); std::this_thread::sleep_for(kPoll)) {
     if (const auto code = child.poll()) {

@@ -57,8 +57,8 @@ std::optional<std::string> write_averages(const fs::path& run_dir, uint64_t posi
 
 }  // namespace
 
-CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& live)
-    : run_dir_(std::move(run_dir)), keep_(std::move(keep)) {
+CheckpointWriter::CheckpointWriter(fs::path run_dir, Keep keep, const Snapshot& live, std::optional<uint64_t> saved)
+    : run_dir_(std::move(run_dir)), keep_(std::move(keep)), saved_(saved) {
   copy_.model = room_for(live.model);
   copy_.average = room_for(live.average);
   copy_.long_average = room_for(live.long_average);
@@ -104,7 +104,7 @@ CheckpointWriter::Outcome CheckpointWriter::write(const fs::path& run_dir, uint6
     save_checkpoint(run_dir, position, snapshot);
     outcome.published = true;
     publish_file(run_dir / "verdicts.jsonl", snapshot.verdicts);
-    prune_checkpoints(run_dir, position, keep);
+    if (parts.prune) prune_checkpoints(run_dir, position, keep);
   } catch (const std::exception& error) {
     outcome.failure =
         outcome.published

@@ -22,19 +22,21 @@ namespace atelier {
 /// its own until poll() or wait() has seen its end. Destroying waits for it.
 class CheckpointWriter {
  public:
-  /// `live` has the names, types and shapes of all snapshots to come. `keep` says what pruning leaves.
-  CheckpointWriter(std::filesystem::path run_dir, Keep keep, const Snapshot& live);
+  /// `live` has the names, types and shapes of all snapshots to come. `keep` says what pruning leaves, `saved` at which
+  /// position a checkpoint is there already.
+  CheckpointWriter(std::filesystem::path run_dir, Keep keep, const Snapshot& live, std::optional<uint64_t> saved = {});
 
   /// What to save of a state.
   struct Parts {
     bool checkpoint = true;
     bool averages = false;  ///< as a snapshot that stays (average_snapshots.h)
+    bool prune = true;      ///< afterwards
   };
 
   /// Begins to save the state at `position`: its tensors are copied when this returns. Waits first when the save before
   /// is still being written, and returns what failed there, as wait() does. Throws std::system_error when the system
   /// has no thread left.
-  std::optional<std::string> save(uint64_t position, const Snapshot& live, Parts parts = {true, false});
+  std::optional<std::string> save(uint64_t position, const Snapshot& live, Parts parts = {true, false, true});
 
   /// What failed since this was last asked, in one sentence; a failed save leaves the older checkpoints as they were,
   /// and the next one may succeed. Does not wait.
@@ -43,7 +45,7 @@ class CheckpointWriter {
   /// The same, after the save under way has ended.
   std::optional<std::string> wait();
 
-  /// The position of the checkpoint that was last published, as far as poll() and wait() have seen; nothing: none yet.
+  /// The position of the newest checkpoint, as far as poll() and wait() have seen; nothing: there is none.
   std::optional<uint64_t> saved() const { return saved_; }
 
  private:

@@ -38,7 +38,4 @@ int run_status(const Invocation& invocation);
 /// Asks the trainer of a run to save and leave, and waits until it has.
 int run_stop(const Invocation& invocation);
 
-/// --weights of several commands: true for average, which is the default, false for raw. Throws std::invalid_argument.
-bool wants_average(const Invocation& invocation);
-
 }  // namespace atelier

@@ -163,14 +163,11 @@ int show_worst(const Invocation& invocation, uint64_t count, const fs::path& fil
 int run_data(const Invocation& invocation) {
   const fs::path run_dir = invocation.positional.at(1);
   const auto step = invocation.flag("step");
-  const auto worst = invocation.number("worst", 1);
+  const auto worst = invocation.number("worst", 1, kMostWorst);
   if (step.has_value() == worst.has_value())
     throw std::invalid_argument(
         "data takes one of --step, such as --step 100 or --step 100:110, and --worst, such as --worst 20");
   if (step && invocation.flag("out")) throw std::invalid_argument("--out is for the contact sheet of --worst");
-  if (worst && *worst > kMostWorst)
-    throw std::invalid_argument(
-        fmt::format("--worst takes at most {}: a contact sheet is to be looked at", kMostWorst));
   if (step) step_range(*step);
 
   Console console;

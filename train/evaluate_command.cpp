@@ -54,9 +54,7 @@ std::vector<int64_t> numbers_of(const std::vector<std::string>& labels, const st
 
 Sampling sampling_of(const Invocation& invocation, const Config& config, const Manifest& manifest,
                      const ModelSpec& spec) {
-  const uint64_t steps = invocation.number("steps", 1).value_or(18);
-  if (steps > 1'000) throw std::invalid_argument(fmt::format("--steps of a sampler are 1 to 1000, not {}", steps));
-  return {.steps = static_cast<int>(steps),
+  return {.steps = static_cast<int>(invocation.number("steps", 1, 1'000).value_or(18)),
           .guidance = guidance_flag(invocation),
           .seed = config.seed,
           .labels = numbers_of(manifest.labels(), spec.labels)};
@@ -92,18 +90,14 @@ void fit_to_model(Config& config, const ModelSpec& spec) {
   config.data.shapes = Shapes::kSquare;
 }
 
-/// The pictures to compare with: each once, in the order of the seed, and not augmented.
+/// The pictures to compare with: each once, in the order of the seed.
 StreamPlan plan_of_pictures(const Config& config, const std::shared_ptr<const Manifest>& manifest, bool all,
                             uint64_t count) {
   if (!all && (config.data.held_out <= 0 || manifest->split(config.data.held_out, true).empty()))
     throw std::invalid_argument(
         "the run holds no picture of its list out to compare with (data.held_out): compare with the whole list by "
         "--all");
-  StreamPlan plan = plan_stream(config, manifest, /*held_out=*/!all);
-  plan.strata = {{.name = config.data.list, .rows = plan.rows}};  // neither balanced nor mixed
-  plan.weightings.clear();
-  plan.order.mode = OrderMode::kFull;
-  plan.augment = false;
+  StreamPlan plan = each_row_once(plan_stream(config, manifest, /*held_out=*/!all));
   plan.batch = kBatch;
   plan.end = std::min(count, plan.order.entries);
   return plan;
@@ -148,7 +142,7 @@ int run_evaluate(const Invocation& invocation) {
   const auto extractor = invocation.flag("features");
   if (!extractor)
     throw std::invalid_argument("evaluate needs --features FILE: a TorchScript network that judges pictures");
-  const bool average = wants_average(invocation);
+  const bool average = invocation.flag("weights") != "raw";
   const uint64_t most = invocation.number("samples", 2).value_or(kMostPictures);
 
   Console console;

@@ -91,8 +91,8 @@ EventWriter::EventWriter(const fs::path& folder, uint64_t position) {
   remove_later_files(folder, position);
   path_ = folder / fmt::format("{}{:012}.atelier", kPrefix, position);
   record(event_now().bytes(3, "brain.Event:2").encoded());  // Event: file_version = 3, the first record of every file
-  if (position > 0)  // Event: step = 2, session_log = 7; SessionLog: status = 1, START = 1
-    record(event_now().varint(2, position).message(7, Message().varint(1, 1)).encoded());
+  if (position > 0)  // Event: step = 2, the first that is redone; session_log = 7; SessionLog: status = 1, START = 1
+    record(event_now().varint(2, position + 1).message(7, Message().varint(1, 1)).encoded());
 }
 
 // Summary.Value: tag = 1, simple_value = 2, image = 4, tensor = 8, metadata = 9.

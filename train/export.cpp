@@ -9,6 +9,7 @@
 #include "models/checkpoint.h"
 #include "models/weights_file.h"
 #include "train/command.h"
+#include "train/output_file.h"
 
 namespace atelier {
 namespace {
@@ -19,24 +20,14 @@ fs::path file_to_write(const Invocation& invocation) {
   const fs::path out = invocation.flag("out").value_or("");
   if (out.empty())
     throw std::invalid_argument("export needs --out FILE: the file to write, such as --out chairs.safetensors");
-  if (fs::exists(out))  // said before anything is read
-    throw std::invalid_argument(fmt::format("{} is there already: name another file, or remove it", out.string()));
-  if (!fs::is_directory(fs::absolute(out).parent_path()))
-    throw std::invalid_argument(fmt::format("the folder of {} is not there: make it, or name another", out.string()));
+  check_new_file(out);
   return out;
 }
 
 }  // namespace
 
-bool wants_average(const Invocation& invocation) {
-  const std::string weights = invocation.flag("weights").value_or("average");
-  if (weights != "average" && weights != "raw")
-    throw std::invalid_argument(fmt::format("--weights takes average or raw, not \"{}\"", weights));
-  return weights == "average";
-}
-
 int run_export(const Invocation& invocation) {
-  const bool average = wants_average(invocation);
+  const bool average = invocation.flag("weights") != "raw";
   const fs::path out = file_to_write(invocation);
   std::vector<std::string> warnings;
   const Checkpoint checkpoint = open_checkpoint(invocation.positional.at(1), warnings);
@@ -45,8 +36,8 @@ int run_export(const Invocation& invocation) {
   file.weights = average ? "average" : "raw";
   file.position = checkpoint.position;
   save_weights(out, file);
-  fmt::print("{}: the {} weights of position {}, {} bytes\n", printable(out.string()), file.weights, file.position,
-             fs::file_size(out));
+  print(fmt::format("{}: the {} weights of position {}, {} bytes\n", printable(out.string()), file.weights,
+                    file.position, fs::file_size(out)));
   return kGood;
 }
 

@@ -11,10 +11,11 @@ namespace {
 
 /// Of each sample, float64 [N].
 torch::Tensor losses_of(Trainer& trainer, const Examples& examples) {
-  constexpr int64_t kBatch = 32;
+  constexpr uint64_t kMost = 32;
   const torch::NoGradGuard no_grad;
   const Choices& choices = trainer.state().choices;
-  const auto batch = static_cast<int64_t>(images_at_once(choices, kBatch));
+  const uint64_t of_a_step = images_at_once(choices, trainer.clock().batch());  // so many are known to fit into memory
+  const auto batch = static_cast<int64_t>(std::min(kMost, of_a_step));
   const auto count = static_cast<int64_t>(examples.positions.size());
   std::vector<torch::Tensor> losses;
   for (int64_t begin = 0; begin < count; begin += batch) {

@@ -45,7 +45,8 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
       faults_(config.train.run_dir, *session.trainer, *session.manifest),
       losses_(config.train.run_dir, trainer_.clock().position(), config.train.log_losses),
       stream_report_(kReportSeconds),
-      writer_(config.train.run_dir, keep_of(config.train, trainer_.clock()), trainer_.snapshot("")) {}
+      writer_(config.train.run_dir, keep_of(config.train, trainer_.clock()), trainer_.snapshot(""),
+              session.folder.newest ? std::optional(trainer_.clock().position()) : std::nullopt) {}
 
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
@@ -57,7 +58,7 @@ bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> unti
   finish_saving();
   tolerate([&] { write_stream_report(); }, "");
   tell_failures();
-  report_.status(clock(), clock().finished() ? "finished" : "interrupted");
+  tolerate([&] { report_.status(clock(), clock().finished() ? "finished" : "interrupted"); }, "");
   return clock().finished();
 } catch (const std::exception& error) {
   tell(writer_.wait(), "");
@@ -165,7 +166,9 @@ void TrainingLoop::save_what_is_due() {
   if (due.checkpoint || due.averages) tolerate([&] { save(due); });
 }
 
+/// While steps fail nothing is pruned: what was saved before may be what the run has to go back to.
 void TrainingLoop::save(CheckpointWriter::Parts parts) {
+  parts.prune = trainer_.state().skips_in_a_row == 0;
   tell(writer_.save(clock().position(), trainer_.snapshot(stream_.state().verdicts.to_jsonl()), parts));
 }
 

@@ -33,7 +33,8 @@ class Lines {
     is_cut_off_ = file_.get() != '\n';
   }
 
-  /// Where the first line begins whose position is beyond `position`, or that is none; the file's end if there is none.
+  /// Where the first line begins whose position is beyond `position`; the file's end if there is none. A line that says
+  /// no position has that of the next one.
   uint64_t beyond(uint64_t position) {
     uint64_t low = 0, high = size_;  // lines that begin before low are not, lines from high on are
     while (low < high) {
@@ -68,17 +69,21 @@ class Lines {
     return file_.eof() ? size_ : static_cast<uint64_t>(file_.tellg());
   }
 
-  /// Of the line that begins at `offset`; beyond all when it says none, or has no end.
+  /// Of the line that begins at `offset`, or of the next one that says any; beyond all when none does, or has no end.
   uint64_t position_at(uint64_t offset) {
-    char text[64]{};
-    seek(offset);
-    file_.read(text, sizeof text);
-    if (line_from(offset + 1) == size_ && is_cut_off_) return std::numeric_limits<uint64_t>::max();
-    uint64_t position = 0;
-    const char* const digits = text + kBegin.size();
-    const bool is_line = std::string_view(text, sizeof text).starts_with(kBegin) &&
-                         std::from_chars(digits, std::end(text), position).ec == std::errc();
-    return is_line ? position : std::numeric_limits<uint64_t>::max();
+    for (uint64_t next = 0; offset < size_; offset = next) {
+      char text[64]{};
+      seek(offset);
+      file_.read(text, sizeof text);
+      next = line_from(offset + 1);
+      if (next == size_ && is_cut_off_) break;
+      uint64_t position = 0;
+      const char* const digits = text + kBegin.size();
+      if (std::string_view(text, sizeof text).starts_with(kBegin) &&
+          std::from_chars(digits, std::end(text), position).ec == std::errc())
+        return position;
+    }
+    return std::numeric_limits<uint64_t>::max();
   }
 
   std::ifstream file_;
@@ -93,17 +98,20 @@ std::vector<float> numbers_of(const ordered_json& array) {
   return numbers;
 }
 
-StepLosses parse_line(const std::string& text, const fs::path& path) try {
+/// `offset`: where the line begins in the file.
+StepLosses parse_line(const std::string& text, const fs::path& path, uint64_t offset) try {
   const auto json = ordered_json::parse(text);
   StepLosses line{.position = json.at("position"), .step = json.at("step"), .players = {}};
   for (const auto& [player, losses] : json.at("losses").items()) line.players.emplace_back(player, numbers_of(losses));
   const auto fits = [&](const auto& player) { return player.second.size() == line.size(); };
   if (line.players.empty() || line.size() == 0 || line.size() > line.position ||
       !std::ranges::all_of(line.players, fits))
-    throw std::invalid_argument(fmt::format("a line of {} has no losses", path.string()));
+    throw std::invalid_argument(
+        fmt::format("the line at byte {} of {} has no losses: remove that line", offset, path.string()));
   return line;
 } catch (const nlohmann::json::exception&) {
-  throw std::invalid_argument(fmt::format("a line of {} is none that atelier-train wrote", path.string()));
+  throw std::invalid_argument(fmt::format(
+      "the line at byte {} of {} is none that atelier-train wrote: remove that line", offset, path.string()));
 }
 
 }  // namespace
@@ -151,7 +159,7 @@ void LoggedLosses::each_between(uint64_t begin, uint64_t end,
   Lines lines(path_);
   uint64_t offset = lines.beyond(begin);
   while (const auto text = lines.line_at(offset)) {
-    const StepLosses line = parse_line(*text, path_);
+    const StepLosses line = parse_line(*text, path_, offset);
     if (line.position > end || (line.begin() >= begin && !take(line))) return;
     offset += text->size() + 1;
   }

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "configs/console.h"
+#include "configs/printable.h"
 #include "data/open_source.h"
 #include "data/probe.h"
 #include "data/progress.h"
@@ -181,8 +182,7 @@ int run_plan(const Invocation& invocation) {
     if (!session.finished()) try_out(*forecast, session, console, invocation.stop);
   } catch (const std::exception& error) {
     console.clear();
-    const std::string what = error.what();  // LibTorch appends a stack trace from the second line on
-    if (as_json) print(text_of({{"works", false}, {"reason", what.substr(0, what.find('\n'))}}));
+    if (as_json) print(text_of({{"works", false}, {"reason", first_line(error.what())}}));
     throw;
   }
   console.clear();

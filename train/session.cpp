@@ -37,9 +37,7 @@ Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manife
     console.warn("data.held_out leaves no sample of this list out: there will be no held-out loss.");
     return {};
   }
-  StreamPlan plan = plan_stream(config, manifest, /*held_out=*/true);
-  plan.order.mode = OrderMode::kFull;  // the first rows of a list sorted by label would all have one label
-  return fetch_examples(config, plan, kHeldOutSamples, stop);
+  return fetch_examples(config, each_row_once(plan_stream(config, manifest, /*held_out=*/true)), kHeldOutSamples, stop);
 }
 
 /// What the run began with, for the sample grids of a run that holds nothing out.

@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kSteps = 8, kLegs = 2;
+constexpr uint64_t kSteps = 8, kFewestLegs = 2;
 
 /// Every setting of the trainer as a flag, so that no environment of the child can say otherwise.
 std::vector<std::string> as_flags(const Config& config) {
@@ -74,7 +74,9 @@ class Rehearsal {
     for (;;) {
       if (const auto code = child.poll()) {
         if (*code == kGood) return;
-        throw std::runtime_error(fmt::format("the {} run ended with {}: {}", name, *code, child.last_words()));
+        const std::string what = fmt::format("the {} run ended with {}: {}", name, *code, child.last_words());
+        if (*code == kUserMustChange) throw std::invalid_argument(what);
+        throw std::runtime_error(what);
       }
       if (stop_.stop_requested()) throw Interrupted{};
       console_.progress(fmt::format("{} run, to step {} of {}: {}", name, until, steps_, child.last_words()));
@@ -92,11 +94,13 @@ class Rehearsal {
 }  // namespace
 
 int run_verify_resume(const Invocation& invocation) {
-  const uint64_t steps = invocation.number("steps", 1).value_or(kSteps);
-  const uint64_t legs = invocation.number("legs", 1).value_or(kLegs);
-  if (legs < 2 || legs > steps)
-    throw std::invalid_argument(fmt::format("--legs takes 2 to the number of --steps, {}, not {}", steps, legs));
-  const fs::path folder = invocation.config().train.run_dir + ".verify-resume";
+  const TrainConfig& train = invocation.config().train;
+  const auto all = static_cast<uint64_t>(train.epochs) * static_cast<uint64_t>(train.steps_per_epoch);
+  if (all < kFewestLegs)
+    throw std::invalid_argument("a run of one step cannot be resumed: raise train.epochs or train.steps_per_epoch");
+  const uint64_t steps = invocation.number("steps", kFewestLegs, all).value_or(std::min(kSteps, all));
+  const uint64_t legs = invocation.number("legs", kFewestLegs, steps).value_or(kFewestLegs);
+  const fs::path folder = train.run_dir + ".verify-resume";
   if (fs::exists(folder))
     throw std::invalid_argument(
         fmt::format("{} is there already, from a comparison before: look at it, then remove it", folder.string()));
@@ -113,11 +117,11 @@ int run_verify_resume(const Invocation& invocation) {
   }
   if (found.empty()) {
     fs::remove_all(folder);
-    fmt::print("the same run: {} steps straight and in {} legs, every entry, loss and tensor bit for bit\n", steps,
-               legs);
+    print(fmt::format("the same run: {} steps straight and in {} legs, every entry, loss and tensor bit for bit\n",
+                      steps, legs));
     return kGood;
   }
-  for (const std::string& difference : found) fmt::print("{}\n", difference);
+  for (const std::string& difference : found) print(difference + "\n");
   throw std::runtime_error(
       fmt::format("the resumed run is not the straight one; both are left in {} to look at", folder.string()));
 }

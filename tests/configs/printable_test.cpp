@@ -21,5 +21,11 @@ TEST(Printable, BytesThatAreNoTextShowThemselves) {
   EXPECT_EQ(printable("\xff\xc3é\xe2\x82"), "\\xff\\xc3é\\xe2\\x82");
 }
 
+TEST(FirstLine, LeavesOutWhatFollows) {
+  EXPECT_EQ(first_line("out of memory\nException raised from"), "out of memory");
+  EXPECT_EQ(first_line("out of memory"), "out of memory");
+  EXPECT_EQ(first_line(""), "");
+}
+
 }  // namespace
 }  // namespace atelier::test

@@ -87,6 +87,8 @@ TEST(CommandLine, RefusesWhatCannotBeMeant) {
   expect_refused({"--list", "a", "--data.list", "b"}, "flag --data.list: is given twice; give it once");
   expect_refused({"--dump", "1", "--dump", "2"}, "flag --dump: is given twice; give it once");
   expect_refused({"--json=3"}, "flag --json: takes no value, but got \"3\"");
+  expect_refused({"--way", "sideways"}, "flag --way: cannot be \"sideways\"; it takes up or down");
+  expect_refused({"--way="}, "flag --way: cannot be \"\"; it takes up or down");
   expect_refused({"a", "b", "c"}, "there is no place for the argument \"c\"");
   expect_refused({"--data.threads", "-1"}, "flag --data.threads: cannot be \"-1\"; it takes an integer from 0 to 1024");
   expect_refused({"--label", "a\nb"}, "an argument contains control characters, such as a line break");
@@ -150,8 +152,8 @@ TEST(Help, FitsInAHundredColumnsAndNamesEverything) {
   for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 100u) << line;
   for (const SettingInfo& setting : list_settings()) EXPECT_THAT(ended.out, HasSubstr("  --" + setting.key + " "));
   for (const char* part : {"Usage: configs-probe [COMMAND] [argument ...]", "  echo [LIST] ",
-                           "prints what it was given", "--dump N", "--config FILE", "--completion SHELL", "--run-dir",
-                           "10MiB", "[bytes, 1..1GiB]", "  configs-probe echo --dump 3\n"}) {
+                           "prints what it was given", "--dump N", "--config FILE", "--completion bash|zsh|fish",
+                           "--run-dir", "10MiB", "[bytes, 1..1GiB]", "  configs-probe echo --dump 3\n"}) {
     EXPECT_THAT(ended.out, HasSubstr(part));
   }
   EXPECT_EQ(probe({"-h"}).out, ended.out);

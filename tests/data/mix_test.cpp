@@ -166,21 +166,34 @@ TEST_F(MixTest, BalanceDividesTheWeightOfEachListOfAMix) {
   EXPECT_EQ(labels_of(read(web, 10)), (std::map<std::string, int>{{"sofa", 40}, {"bed", 20}, {"lamp", 20}}));
 }
 
-TEST_F(MixTest, AListWithoutRowsToDrawFromIsNamed) {
-  write("one.csv", "url,label,group\n" + url(1) + ",bed,g\n" + url(2) + ",bed,g\n");
+TEST_F(MixTest, AListWithoutRowsToTrainOnIsNamed) {
   config_.data.held_out = 0.5;
-  for (const Balance balance : {Balance::kNone, Balance::kLabel}) {
-    config_.data.balance = balance;
-    use_mix("1 sofas.jsonl\n1 one.csv\n");
-    const RowSet held_out = manifest_->split(0.5, true);
-    const bool is_on_the_other_side = held_out.at(held_out.size() - 1) < 40;
-    try {
-      plan_stream(config_, manifest_, is_on_the_other_side);
-      FAIL() << "the group of one.csv is on the other side";
-    } catch (const std::invalid_argument& error) {
-      EXPECT_THAT(error.what(), HasSubstr("one.csv has no rows to draw from"));
+  int held = 0, trained = 0;
+  for (int group = 0; group < 20; ++group)
+    for (const Balance balance : {Balance::kNone, Balance::kLabel}) {
+      const std::string name = "group " + std::to_string(group);
+      write("one.csv", "url,label,group\n" + url(1) + ",bed," + name + "\n" + url(2) + ",bed," + name + "\n");
+      config_.data.balance = balance;
+      use_mix("1 sofas.jsonl\n1 one.csv\n");
+      const RowSet held_out = manifest_->split(0.5, true);
+      const StreamPlan measured = plan_stream(config_, manifest_, /*held_out=*/true);
+      EXPECT_EQ(measured.strata.size(), 1U) << "neither mixed nor balanced";
+      EXPECT_EQ(measured.strata.front().rows, held_out);
+      if (held_out.at(held_out.size() - 1) < 40) {
+        ++trained;
+        EXPECT_GE(plan_stream(config_, manifest_).strata.size(), 2U);
+        continue;
+      }
+      ++held;
+      try {
+        plan_stream(config_, manifest_);
+        FAIL() << "all of one.csv is held out";
+      } catch (const std::invalid_argument& error) {
+        EXPECT_THAT(error.what(), HasSubstr("one.csv has no rows to draw from"));
+      }
     }
-  }
+  EXPECT_GT(held, 0);
+  EXPECT_GT(trained, 0);
 }
 
 TEST_F(MixTest, StoresAndListsGoTogetherThroughACacheToo) {

@@ -92,7 +92,9 @@ TEST_F(CheckpointTest, RefusesANameThatLeadsOutOfTheFolder) {
 
 TEST_F(CheckpointTest, RefusesAStateThatSaysTooLittle) {
   EXPECT_THAT(refusal(seal(64, {{"format", nullptr}})), HasSubstr("no format"));
-  EXPECT_THAT(refusal(seal(64, {{"format", 2}})), HasSubstr("version 2, this program reads version 1"));
+  EXPECT_THAT(refusal(seal(64, {{"format", 0}})), HasSubstr("version 0, this program reads version 1"));
+  EXPECT_THAT(refusal(seal(64, {{"format", 2}})),
+              HasSubstr("by a newer version of atelier (format 2; this one reads 1)"));
   EXPECT_THAT(refusal(seal(64, {{"position", -1}})), HasSubstr("no position"));
   EXPECT_THAT(refusal(seal(64, {{"files", nullptr}})), HasSubstr("lists no files"));
   EXPECT_THAT(refusal(seal(64, {{"files", {{"model.safetensors", 3}}}})), HasSubstr("no hash for model.safetensors"));
@@ -113,6 +115,18 @@ TEST_F(CheckpointTest, FallsBackPastDamagedOnesAndNamesThem) {
   ASSERT_TRUE(newest);
   EXPECT_EQ(newest->folder, good);
   EXPECT_THAT(warnings_, ElementsAre(HasSubstr(bad.string())));
+}
+
+TEST_F(CheckpointTest, DoesNotFallBackPastOneOfANewerVersion) {
+  seal(64);
+  const auto newer = seal(128, {{"format", kCheckpointFormat + 1}});
+  try {
+    newest_checkpoint(run_, warnings_);
+    FAIL() << "what the newer version has trained would be lost";
+  } catch (const NewerFormat& error) {
+    EXPECT_THAT(error.what(), HasSubstr(newer.string()));
+    EXPECT_THAT(error.what(), HasSubstr("go on with the newer version"));
+  }
 }
 
 TEST_F(CheckpointTest, FallsBackPastOneThatCannotBeRead) {

@@ -33,7 +33,7 @@ TEST(Keyed, AnEmptyBatchDrawsNothing) {
 
 TEST(KeyedDropout, DropsTheAskedShareAndKeepsTheMean) {
   const Positions positions{1, 2};
-  const auto y = Dropout{0.25, 5, &positions}(torch::ones({2, 40'000}), 0);
+  const auto y = Dropout{0.25, 5, positions}(torch::ones({2, 40'000}), 0);
   EXPECT_NEAR(y.eq(0).to(torch::kFloat32).mean().item<double>(), 0.25, 0.01);
   EXPECT_NEAR(y.mean().item<double>(), 1, 0.01);
   EXPECT_FLOAT_EQ(y.max().item<float>(), 1 / 0.75f);
@@ -42,10 +42,10 @@ TEST(KeyedDropout, DropsTheAskedShareAndKeepsTheMean) {
 TEST(KeyedDropout, DiffersBetweenLayersAndSamplesButNotBetweenBatches) {
   const Positions both{1, 2}, second{2};
   const auto ones = torch::ones({2, 64});
-  const auto y = Dropout{0.5, 5, &both}(ones, 3);
-  EXPECT_TRUE(torch::equal(y.slice(0, 1), Dropout{0.5, 5, &second}(ones.slice(0, 1), 3)));
+  const auto y = Dropout{0.5, 5, both}(ones, 3);
+  EXPECT_TRUE(torch::equal(y.slice(0, 1), Dropout{0.5, 5, second}(ones.slice(0, 1), 3)));
   EXPECT_FALSE(torch::equal(y[0], y[1]));
-  EXPECT_FALSE(torch::equal(y, Dropout{0.5, 5, &both}(ones, 4)));
+  EXPECT_FALSE(torch::equal(y, Dropout{0.5, 5, both}(ones, 4)));
 }
 
 TEST(KeyedDropout, LetsEverythingThroughWithoutPositions) {

@@ -28,7 +28,7 @@ torch::Tensor loss_of(UNet& unet) {
   const std::vector<uint64_t> positions{10, 11, 12, 13};
   const torch::Tensor x = keyed_normal(1, positions, Purpose::kNoise, {3, 16, 16}, torch::kCPU);
   const torch::Tensor noise = torch::tensor({-1.0F, -0.2F, 0.3F, 1.1F});
-  return unet->forward(x, noise, torch::tensor({0, 1, -1, 0}, torch::kInt64), {}, {0.3, 9, &positions}).square().mean();
+  return unet->forward(x, noise, torch::tensor({0, 1, -1, 0}, torch::kInt64), {}, {0.3, 9, positions}).square().mean();
 }
 
 /// Bytes of tensors on this thread: those that it has allocated less those that are gone.

@@ -51,7 +51,7 @@ Input four_samples() {
 
 torch::Tensor run(UNet& unet, const Input& in, double dropout = 0) {
   const torch::NoGradGuard no_grad;
-  return unet->forward(in.x, in.noise, in.labels, in.conditions, {dropout, 9, &in.positions});
+  return unet->forward(in.x, in.noise, in.labels, in.conditions, {dropout, 9, in.positions});
 }
 
 double largest(const torch::Tensor& x) { return x.abs().max().item<double>(); }

@@ -86,14 +86,14 @@ class Naming(InAFolder):
 
 @unittest.skipUnless(HAS_PILLOW, "TEST_PYTHON has no numpy and pillow")
 class Nearest(InAFolder):
-    def nearest(self, pictures, trained, designs):
+    def nearest(self, pictures, trained, designs, *more):
         with open(self.folder / "list.jsonl", "w") as rows:
             for number, pixel in enumerate(pictures):
                 (self.folder / f"{number}.png").write_bytes(png(pixel))
-                rows.write(json.dumps({"url": f"{number}.png", "label": "bed"}) + "\n")
+                rows.write(json.dumps({"url": f"{number}.png", "label": "bed", "condition_url": f"line{number}.png"}) + "\n")
         (self.folder / "designs.json").write_text(json.dumps({"data": designs}))
         return run("nearest.py", self.folder / "designs.json", self.folder / "list.jsonl", "--out", self.folder / "sheet.png",
-                   python=(PYTHON,), said="".join(f"{at},{entry},x\n" for at, entry in enumerate(trained)))
+                   *more, python=(PYTHON,), said="".join(f"{at},{entry},x\n" for at, entry in enumerate(trained)))
 
     def test_what_is_nearer_than_new_pieces_are_is_remembered(self):
         pictures = [plain(0), plain(100), plain(20), plain(130)]  # the last two are held out, 20 and 30 levels away
@@ -107,6 +107,16 @@ class Nearest(InAFolder):
         ramp, mirrored = (lambda x, y: (30 * x,) * 3), (lambda x, y: (30 * (SIDE - 1 - x),) * 3)
         done = self.nearest([ramp, plain(0)], [0], [design(mirrored, "bed")])
         self.assertIn("nearest at 0.0 levels (median), 1 remembered", done.stdout)
+
+    def test_what_was_given_comes_first_with_the_picture_that_it_is_of(self):
+        (self.folder / "line1.png").write_bytes(png(plain(200)))
+        (self.folder / "requests.jsonl").write_text(json.dumps({"condition": str(self.folder / "line1.png")}) + "\n")
+        done = self.nearest([plain(0), plain(100)], [0], [design(plain(50), "bed")], "--requests", self.folder / "requests.jsonl")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        look = ("import sys; from PIL import Image; sheet = Image.open(sys.argv[1]); cell = sheet.width // 2;"
+                "print([sheet.getpixel((x + cell // 2, 14 + y + cell // 2))[0] for x in (0, cell) for y in (0, cell)])")
+        seen = subprocess.run([PYTHON, "-c", look, self.folder / "sheet.png"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(json.loads(seen), [200, 100, 50, 0])
 
     def test_without_a_dump_it_says_what_to_do(self):
         done = self.nearest([plain(0)], [], [design(plain(1), "bed")])

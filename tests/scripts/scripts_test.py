@@ -159,17 +159,23 @@ class ParquetToList(InAFolder):
         self.assertEqual(run("parquet_to_list.py", "--help", python=(sys.executable, "-I", "-S")).returncode, 0)
 
 
-class DemoRequests(InAFolder):
+class HeldOutRequests(InAFolder):
     def test_every_kind_has_its_turn_and_no_other(self):
         kinds = ["chair", "chair", "sofa", "other", "bed"]
         with open(self.folder / "furniture.jsonl", "w") as rows:
             for i, kind in enumerate(kinds):
-                rows.write(json.dumps({"url": f"http://127.0.0.1:1/images/a%20{i}.png", "label": kind}) + "\n")
-        done = run("demo_requests.py", self.folder, said="0,1,x\n1,3,x\n2,4,x\n3,0,x\n4,2,x\n5,1,x\n")
+                rows.write(json.dumps({"url": f"http://127.0.0.1:1/images/a%20{i}.png", "label": kind,
+                                       "condition_url": f"outlines/{i}.png"}) + "\n")
+        said = "0,1,x\n1,3,x\n2,4,x\n3,0,x\n4,2,x\n5,1,x\n"
+        done = run("held_out_requests.py", self.folder / "furniture.jsonl", "--images", self.folder / "images", said=said)
         requests = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual([(request["label"], request["seed"]) for request in requests],
                          [("bed", 4), ("chair", 0), ("chair", 1), ("sofa", 2)])
         self.assertEqual(requests[0]["image"], str(self.folder / "images/a 4.png"))
+        done = run("held_out_requests.py", self.folder / "furniture.jsonl", said=said)
+        drawn = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual(drawn[0]["condition"], str(self.folder / "outlines/4.png"))
+        self.assertEqual([request["seed"] for request in drawn], [request["seed"] for request in requests])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 
 /// Runs in the background; whatever a test leaves is killed.
 class InTheBackground : public Training {
@@ -96,6 +97,17 @@ TEST_F(InTheBackground, IsSavedHoweverOftenItIsAskedToStop) {
   ASSERT_EQ(run({"stop", run_}, &log, &said), 0) << log;
   EXPECT_EQ(position_of(list_checkpoints(run_).back()), status()["position"]);
   EXPECT_EQ(detached({}, &log), 0) << "the folder is free once stop is back: " << log;
+}
+
+TEST_F(InTheBackground, IsStartedOnceWhoeverAsksAtTheSameTime) {
+  std::vector<std::string> words = arguments(run_, "pix2pix");
+  words.emplace_back("--detach");
+  Process one(words, folder_ / "one"), other(words, folder_ / "other");
+  const int codes = one.wait() + other.wait();
+  EXPECT_EQ(codes, 2) << one.log() << other.log();
+  EXPECT_THAT(one.log() + other.log(), HasSubstr("Another atelier-train"));
+  EXPECT_TRUE(trainer_in(run_));
+  EXPECT_THAT(read_file(run_ / "log.txt"), Not(HasSubstr("Another atelier-train"))) << "the log is one run's";
 }
 
 TEST_F(InTheBackground, NeedsAFolderThatCanBeWritten) {

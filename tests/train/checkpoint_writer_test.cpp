@@ -57,6 +57,18 @@ TEST(CheckpointWriter, SavesOneAfterTheOtherAndPrunes) {
   EXPECT_EQ(read_file(run / "verdicts.jsonl"), "32");
 }
 
+TEST(CheckpointWriter, LeavesWhatIsThereWhereItIsNotToPrune) {
+  const TemporaryFolder run;
+  CheckpointWriter writer(run.path(), {.newest = 1}, snapshot_at(0));
+  for (const uint64_t position : {8, 16, 24})
+    EXPECT_FALSE(writer.save(position, snapshot_at(position), {.prune = false}));
+  EXPECT_FALSE(writer.wait());
+  EXPECT_EQ(list_checkpoints(run.path()).size(), 3U);
+  EXPECT_FALSE(writer.save(32, snapshot_at(32)));
+  EXPECT_FALSE(writer.wait());
+  EXPECT_EQ(list_checkpoints(run.path()), std::vector<fs::path>{checkpoint_folder(run.path(), 32)});
+}
+
 TEST(CheckpointWriter, EndsItsSaveBeforeItGoes) {
   const TemporaryFolder run;
   {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <torch/script.h>
 
 #include "tests/train/program.h"
@@ -105,6 +106,34 @@ TEST_F(Evaluating, ComparesEachPictureOnceHoweverTheRunWasBalanced) {
   words.insert(words.end(), {"--guidance", "4"});
   ASSERT_EQ(run(words, &log, &said), 0) << log;
   EXPECT_NE(nlohmann::json::parse(said)["fid"], plain["fid"]);
+}
+
+TEST_F(Training, MeasuresEachHeldOutPictureOnceHoweverTheRunIsBalanced) {
+  std::ofstream list(folder_ / "uneven.csv");
+  list << "url,label\n";
+  for (int row = 0; row < kRows; ++row) list << row << ".png," << (row < 3 ? "chair" : "table") << '\n';
+  list.close();
+  const auto held_out_set = [&](const std::string& balance) {
+    const fs::path run_dir = folder_ / balance;
+    std::string log;
+    EXPECT_EQ(run(arguments(run_dir, "pix2pix",
+                            {{"train.epochs", "1"},
+                             {"train.steps_per_epoch", "1"},
+                             {"data.list", folder_ / "uneven.csv"},
+                             {"data.held_out", "0.9"},
+                             {"data.balance", balance}}),
+                  &log),
+              0)
+        << log;
+    std::istringstream metrics(read_file(run_dir / "metrics.jsonl"));
+    for (std::string text; std::getline(metrics, text);)
+      if (const auto line = nlohmann::json::parse(text); line["kind"] == "held_out")
+        return line["set"].get<std::string>();
+    return std::string();
+  };
+  const std::string set = held_out_set("none");
+  EXPECT_NE(set, "");
+  EXPECT_EQ(held_out_set("label"), set);
 }
 
 TEST_F(Evaluating, SaysWhatCouldNotBeHad) {

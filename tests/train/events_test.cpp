@@ -82,7 +82,7 @@ TEST_F(Events, OfAResumedRunReplaceThoseItRedoes) {
     EventWriter resumed(folder_, 30);
     resumed.scalar("loss", 40, 3);
   }
-  EXPECT_EQ(read_back()["scalars"]["loss"], nlohmann::json::parse("[[10, 1.0], [20, 1.0], [40, 3.0]]"));
+  EXPECT_EQ(read_back()["scalars"]["loss"], nlohmann::json::parse("[[10, 1.0], [20, 1.0], [30, 1.0], [40, 3.0]]"));
 }
 
 }  // namespace

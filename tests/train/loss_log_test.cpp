@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
+#include <sstream>
 
 #include "base/files.h"
 #include "tests/train/fixtures.h"
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 const std::vector<std::string> kPlayers{"discriminator", "generator"};
 
@@ -112,6 +114,25 @@ TEST_F(LossLogging, GoesOnInOrderAfterAStop) {
   }
 }
 
+TEST_F(LossLogging, LosesNothingBehindALineThatIsNone) {
+  Clock clock(4, 10'000);
+  steps(clock, 60);
+  const std::string whole = read_file(file());
+  for (const int torn : {0, 14, 29, 30, 31, 45, 57}) {
+    std::istringstream lines(whole);
+    std::string damaged;
+    int number = 0;
+    for (std::string line; std::getline(lines, line); ++number)
+      damaged += (number == torn ? std::string(40, '?') : line) + "\n";
+    publish_file(file(), damaged);
+    Clock resumed(4, 10'000);
+    for (int i = 0; i < 60; ++i) resumed.advance();
+    steps(resumed, 1);
+    EXPECT_TRUE(read_file(file()).starts_with(damaged)) << torn;
+    EXPECT_EQ(logged(4 * 59), (std::vector<uint64_t>{60, 61})) << torn;
+  }
+}
+
 TEST_F(LossLogging, LosesWhatIsBeyondEvenIfNothingMoreIsWanted) {
   Clock clock(4, 1000);
   steps(clock, 20);
@@ -163,6 +184,17 @@ TEST_F(LossLogging, RefusesWhatItDidNotWrite) {
     publish_file(file(), std::string(line) + "\n");
     EXPECT_THROW(logged(), std::invalid_argument) << line;
     EXPECT_THROW(LoggedLosses(folder_.path()).of_step_at(0), std::invalid_argument) << line;
+  }
+  Clock clock(4, 1000);
+  publish_file(file(), "");
+  steps(clock, 1);
+  const auto size = fs::file_size(file());
+  std::ofstream(file(), std::ios::app) << "torn\n";
+  try {
+    logged();
+    FAIL() << "the torn line was read";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_THAT(error.what(), HasSubstr("the line at byte " + std::to_string(size) + " of " + file().string()));
   }
 }
 

@@ -270,6 +270,12 @@ TEST_F(SmallMemory, OfNotEvenOneImageIsRefused) {
   EXPECT_EQ(run(of_eight(folder_ / "run"), &log), 2);
   EXPECT_THAT(log, HasSubstr("Not even one image of 32 x 32 pixels fits into the memory of the machine"));
   EXPECT_FALSE(fs::exists(folder_ / "run/positions"));
+
+  std::vector<std::string> plan = of_eight(folder_ / "planned");
+  plan.emplace_back("--plan");
+  EXPECT_EQ(run(plan, &log), 2);
+  EXPECT_THAT(log, HasSubstr("Not even one image of 32 x 32 pixels fits into the memory of the machine"));
+  EXPECT_FALSE(fs::exists(folder_ / "planned"));
 }
 
 TEST_F(SmallMemory, EndsWith75AndGoesOnWithHalfAsMany) {

@@ -310,26 +310,6 @@ TEST_F(PlanOfARun, StepsAtTheLargestShape) {
   EXPECT_EQ(plan["step"]["height"], 12);
 }
 
-TEST_F(PlanOfARun, SaysThatAStepDoesNotFit) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "a sanitizer needs more address space than this test leaves";
-#endif
-  std::string command = fmt::format("ulimit -v 3500000; exec {}/atelier-train --plan", ATELIER_BIN_DIR);
-  for (const std::string& word : arguments(run_dir_, "diffusion",
-                                           {{"data.image_size", "1024"},
-                                            {"data.held_out", "0"},
-                                            {"model.channels", "256"},
-                                            {"train.epochs", "1"},
-                                            {"train.keep_checkpoints", "1"},
-                                            {"train.batch_size", "2"}}))
-    command += " '" + word + "'";
-  const fs::path log = folder_ / "log";
-  const int status = std::system(fmt::format("{} > /dev/null 2> {}", command, log.string()).c_str());
-  EXPECT_EQ(WEXITSTATUS(status), 2) << read_file(log);
-  EXPECT_THAT(read_file(log),
-              HasSubstr("Not even one image of 1024 x 1024 pixels fits into the memory of the machine"));
-}
-
 TEST_F(PlanOfARun, ReadsACacheAndAddsNothing) {
   const fs::path cache = folder_ / "cache";
   auto settings = on_the_web(20, [](int row, const HttpRequest&, HttpReply& reply) { send_png(row, reply); });

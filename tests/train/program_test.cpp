@@ -161,6 +161,20 @@ TEST_F(Training, RefusesToResumeWhatIsNotThereOrNotTheSame) {
   EXPECT_THAT(log, HasSubstr("seed was 0 and is 5 now"));
 }
 
+TEST_F(Training, RefusesAFolderThatItCannotHave) {
+  std::string log;
+  {
+    fs::create_directories(folder_ / "run");
+    const auto lock = FileLock::try_acquire(folder_ / "run/lock");
+    EXPECT_EQ(run(arguments(folder_ / "run", "pix2pix"), &log), 2);
+    EXPECT_THAT(log, HasSubstr("Another atelier-train works in"));
+  }
+  std::ofstream(folder_ / "file") << "no folder";
+  EXPECT_EQ(run(arguments(folder_ / "file/run", "pix2pix"), &log), 2);
+  EXPECT_THAT(log, HasSubstr("cannot be made"));
+  EXPECT_EQ(read_file(folder_ / "file"), "no folder");
+}
+
 TEST_F(Training, RefusesToBeOneOfManyProcesses) {
   setenv("WORLD_SIZE", "4", 1);
   std::string log;
@@ -209,8 +223,8 @@ TEST_P(TrainingOfEachKind, RecordsWhatWasNotFiniteAndGivesUpInTheEnd) {
   const std::string player = diffusion ? "denoiser" : "generator";
   const std::string module = player + (diffusion ? ".middle.0.conv1" : ".decoder.0.conv");
   const fs::path healthy = folder_ / "healthy", damaged = folder_ / "damaged";
-  const auto leg = [&](const fs::path& run_dir, const std::string& until) {
-    auto all = arguments(run_dir, GetParam(), {{"train.precision", "float16"}});
+  const auto leg = [&](const fs::path& run_dir, const std::string& until, const std::string& kept = "1000") {
+    auto all = arguments(run_dir, GetParam(), {{"train.precision", "float16"}, {"train.keep_checkpoints", kept}});
     all.insert(all.end(), {"--until", until, "--trace", folder_ / (run_dir.filename().string() + ".trace")});
     return all;
   };
@@ -239,10 +253,11 @@ TEST_P(TrainingOfEachKind, RecordsWhatWasNotFiniteAndGivesUpInTheEnd) {
     EXPECT_EQ(line["samples"][n]["url"], (folder_ / (std::to_string(row) + ".png")).string());
   }
 
-  EXPECT_EQ(run(leg(damaged, "1000"), &log), 1);
+  EXPECT_EQ(run(leg(damaged, "1000", "1"), &log), 1);
   EXPECT_THAT(log, testing::AllOf(HasSubstr("Training has diverged: loss or gradients were not finite in 101 steps"),
                                   HasSubstr("damaged/faults.jsonl says where"), testing::Not(HasSubstr("It began"))))
       << "the row began in the leg before";
+  EXPECT_EQ(position_of(list_checkpoints(damaged).front()), 12U) << "what to go back to is not pruned";
   EXPECT_EQ(nlohmann::json::parse(read_file(damaged / "status.json"))["state"], "failed");
 }
 
@@ -272,6 +287,10 @@ TEST_P(TrainingOfEachKind, StopsAfterAStepAndGoesOn) {
   ASSERT_EQ(run(some_steps, &log), 0) << log;
   EXPECT_THAT(log, HasSubstr("stopped as asked and saved at position 20"));
   EXPECT_EQ(verify_checkpoint(list_checkpoints(run_dir).back()).position, 20U);
+  const auto state = list_checkpoints(run_dir).back() / "state.json";
+  const auto written = fs::last_write_time(state);
+  ASSERT_EQ(run(some_steps, &log), 0) << log;
+  EXPECT_EQ(fs::last_write_time(state), written) << "what is saved is not saved again";
   some_steps.back() = "7";
   ASSERT_EQ(run(some_steps, &log), 0) << log;
   EXPECT_EQ(verify_checkpoint(list_checkpoints(run_dir).back()).position, 28U);
@@ -287,6 +306,23 @@ TEST_P(TrainingOfEachKind, ProvesThatAResumedRunIsTheSame) {
   EXPECT_EQ(said, "the same run: 7 steps straight and in 3 legs, every entry, loss and tensor bit for bit\n");
   EXPECT_FALSE(fs::exists(run_dir)) << "the run itself is not begun";
   EXPECT_FALSE(fs::exists(folder_ / "run.verify-resume")) << "nothing is left when there is nothing to look at";
+}
+
+TEST_F(Training, VerifiesOnlyWhatARunCanDo) {
+  const auto refusal = [&](Settings settings, const std::vector<std::string>& flags) {
+    auto verify = arguments(folder_ / "run", "pix2pix", std::move(settings));
+    verify.insert(verify.begin(), "verify-resume");
+    verify.insert(verify.end(), flags.begin(), flags.end());
+    std::string log;
+    EXPECT_EQ(run(verify, &log), 2) << log;
+    EXPECT_FALSE(fs::exists(folder_ / "run.verify-resume"));
+    return log;
+  };
+  EXPECT_THAT(refusal({{"train.epochs", "2"}}, {"--steps", "7"}),
+              HasSubstr("--steps takes a whole number from 2 to 6"));
+  EXPECT_THAT(refusal({}, {"--steps", "4", "--legs", "5"}), HasSubstr("--legs takes a whole number from 2 to 4"));
+  EXPECT_THAT(refusal({{"train.epochs", "1"}, {"train.steps_per_epoch", "1"}}, {}), HasSubstr("cannot be resumed"));
+  EXPECT_THAT(refusal({{"data.list", folder_ / "none.csv"}}, {}), HasSubstr("none.csv"));
 }
 
 TEST_P(TrainingOfEachKind, KeepsAveragesThatMakeOnesOfAnotherLength) {
@@ -358,6 +394,8 @@ TEST_F(Training, RefusesAveragesThatItCannotMake) {
   EXPECT_EQ(run({"average", run_dir, "--length", "0.08", "--at", "36", "--out", out}, &log), 0) << log;
   EXPECT_EQ(load_weights(out).position, 36U);
   EXPECT_THAT(refused({run_dir, "--length", "0.08", "--out", out}), HasSubstr("is there already"));
+  EXPECT_THAT(refused({run_dir, "--length", "0.08", "--out", folder_ / "no/where"}),
+              HasSubstr("is not there: make it"));
 }
 
 TEST_F(Training, RefusesToResumeARunThatAveragedOtherwise) {

@@ -289,8 +289,8 @@ TEST_F(Steps, RefusesWhatItCannotTell) {
   EXPECT_THAT(refusal({"--step", "1", "--data.flip", "false"}), HasSubstr("--data.flip is what it was"));
   EXPECT_THAT(refusal({"--step", "1", "--out", "x.png"}), HasSubstr("--out is for the contact sheet"));
   EXPECT_THAT(refusal({"--worst", "3"}), HasSubstr("has no losses.jsonl: --train.log_losses true"));
-  EXPECT_THAT(refusal({"--worst", "0"}), HasSubstr("--worst takes a whole number from 1"));
-  EXPECT_THAT(refusal({"--worst", "1001"}), HasSubstr("--worst takes at most 1000"));
+  EXPECT_THAT(refusal({"--worst", "0"}), HasSubstr("--worst takes a whole number from 1 to 1000"));
+  EXPECT_THAT(refusal({"--worst", "1001"}), HasSubstr("--worst takes a whole number from 1 to 1000"));
   EXPECT_THAT(refusal({"--worst", "3", "--out", folder_ / "list.csv"}), HasSubstr("name a PNG file"));
   const auto told = lines_of({"--step", "1:4", "--data.connections", "2"});
   ASSERT_EQ(told.size(), 16U);
