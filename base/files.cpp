@@ -195,8 +195,7 @@ std::optional<FileLock> FileLock::try_acquire(const fs::path& path) {
       if (errno != EWOULDBLOCK) fail("cannot lock " + path.string());
       return std::nullopt;
     }
-    struct stat locked {
-    }, there{};
+    struct stat locked = {}, there = {};
     if (fstat(descriptor, &locked) != 0) fail("cannot look at " + path.string());
     if (stat(path.c_str(), &there) == 0 && locked.st_ino == there.st_ino && locked.st_dev == there.st_dev) return lock;
   }  // whoever held it has removed the file meanwhile

@@ -101,13 +101,8 @@ cxxopts::ParseResult parse_words(const Vocabulary& vocabulary, const std::vector
 
 /// A flag whose placeholder lists words takes one of them.
 void check_choice(const std::string& flag, const std::string& placeholder, const std::string& value) {
-  if (placeholder.find('|') == std::string::npos) return;
-  std::vector<std::string_view> words;
-  for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
-    end = placeholder.find('|', begin);
-    words.push_back(std::string_view(placeholder).substr(begin, end - begin));
-  }
-  if (std::ranges::find(words, value) == words.end())
+  const std::vector<std::string_view> words = choices_in(placeholder);
+  if (!words.empty() && std::ranges::find(words, value) == words.end())
     throw std::invalid_argument(
         fmt::format("flag --{}: cannot be \"{}\"; it takes {}", flag, value, enumerate(words.data(), words.size())));
 }
@@ -140,6 +135,16 @@ const std::vector<Flag>& common_flags() {
       {"help", "", "print this"},
   };
   return flags;
+}
+
+std::vector<std::string_view> choices_in(std::string_view text) {
+  std::vector<std::string_view> words;
+  if (text.find('|') == std::string_view::npos) return words;
+  for (size_t begin = 0, end = 0; end != std::string_view::npos; begin = end + 1) {
+    end = text.find('|', begin);
+    words.push_back(text.substr(begin, end - begin));
+  }
+  return words;
 }
 
 std::optional<std::string> CommandLine::flag(std::string_view name) const {

@@ -45,6 +45,9 @@ std::vector<Alias> aliases_of(const Program& program);
 /// The flags that every program has.
 const std::vector<Flag>& common_flags();
 
+/// The words of "up|down", which a flag's placeholder or a setting's type lists; none in what lists none.
+std::vector<std::string_view> choices_in(std::string_view text);
+
 struct CommandLine {
   Layer settings{"flag", {}};
   std::vector<std::pair<std::string, std::string>> flags;  ///< common ones and the program's, in the order given

@@ -22,12 +22,7 @@ struct Completion {
 };
 
 /// "a|b" -> "a b"; nothing where there is no choice.
-std::string choices_of(const std::string& type) {
-  if (type.find('|') == std::string::npos) return "";
-  std::string values = type;
-  std::replace(values.begin(), values.end(), '|', ' ');
-  return values;
-}
+std::string choices_of(const std::string& type) { return fmt::format("{}", fmt::join(choices_in(type), " ")); }
 
 std::string values_of(const SettingInfo& setting) {
   return setting.type == "boolean" ? "true false" : choices_of(setting.type);

@@ -61,8 +61,7 @@ Row flag_row(const Flag& flag) {
 
 /// Unit and range, as far as there are any: " [seconds, 0.1..3600]".
 std::string bracket(const SettingInfo& setting) {
-  const bool is_choice = setting.type.find('|') != std::string::npos;
-  const std::string allowed = is_choice ? setting.type : setting.range;
+  const std::string allowed = choices_in(setting.type).empty() ? setting.range : setting.type;
   if (setting.unit.empty() && allowed.empty()) return "";
   return fmt::format(" [{}{}{}]", setting.unit, setting.unit.empty() || allowed.empty() ? "" : ", ", allowed);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "configs/settings.h"
 
 /// What the three programs have in common: the command line, --help, --show-config, exit codes, Ctrl-C.
@@ -17,9 +18,8 @@ enum ExitCode { kGood = 0, kSystemFailed = 1, kUserMustChange = 2, kStartAgain =
 
 /// A flag that is not a setting, such as --dump N.
 struct Flag {
-  std::string name;  ///< without dashes
-  std::string
-      placeholder;  ///< "N"; "up|down": one of these words; empty: the flag has no value, and is "true" if given
+  std::string name;         ///< without dashes
+  std::string placeholder;  ///< "N"; "up|down": one of these; empty: the flag takes no value and is "true" when given
   std::string help;
 };
 
@@ -59,10 +59,8 @@ struct Invocation {
   const Config& config() const { return settings.config; }
   std::optional<std::string> flag(const std::string& name) const;
 
-  /// A whole number from `least` to `most` (2^53 - 1, which JSON keeps) that a flag gives; nothing without the flag.
-  /// Throws std::invalid_argument.
-  std::optional<uint64_t> number(const std::string& name, uint64_t least = 0,
-                                 uint64_t most = (uint64_t{1} << 53) - 1) const;
+  /// A whole number from `least` to `most` that a flag gives; nothing without the flag. Throws std::invalid_argument.
+  std::optional<uint64_t> number(const std::string& name, uint64_t least = 0, uint64_t most = kMaxSeed) const;
 };
 
 /// Thrown when whoever reads stdout has had enough; run_program ends quietly with 0 then.

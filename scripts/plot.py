@@ -4,8 +4,9 @@
     scripts/plot.py RUN [RUN...] --out curves.png
 
 Left the training losses of each player, as means over the intervals of metrics.jsonl; beside them the held-out loss of the raw weights
-(thin) and of their running average (thick), with a panel for each measure: an EDM loss is no flow loss. Of a single run the averages of each label are drawn, too (dotted). Where the
-held-out samples changed, so that losses before and after are not of the same pictures, the curve is cut. Needs matplotlib.
+(thin) and of their running average (thick), with a panel for each measure: an EDM loss is no flow loss. Of a single run the
+averages of each label are drawn, too (dotted). Where the held-out samples changed, so that losses before and after are not of
+the same pictures, the curve is cut. Needs matplotlib.
 """
 
 import argparse
@@ -84,18 +85,18 @@ def main():
         sys.exit("plot.py: matplotlib is missing: pip install matplotlib")
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    measures = sorted({measure_of(run) for run in options.runs} - {None})
-    figure, panels = pyplot.subplots(1, 1 + max(1, len(measures)), figsize=(6.5 * (1 + max(1, len(measures))), 5),
-                                     layout="constrained")
-    left, right = panels[0], dict(zip(measures, panels[1:]))
-    for color, run in enumerate(options.runs):
+    measures = [measure_of(run) for run in options.runs]
+    shown = sorted(set(measures) - {None})
+    titles = ["training loss"] + [f"held-out {measure}" for measure in shown or ["loss"]]
+    figure, panels = pyplot.subplots(1, len(titles), figsize=(6.5 * len(titles), 5), layout="constrained")
+    left, right = panels[0], dict(zip(shown, panels[1:]))
+    for color, (run, measure) in enumerate(zip(options.runs, measures)):
         name = Path(run).name
         for style, (player, curve) in zip(("-", "--", ":"), train_curves(run).items()):
             draw(left, curve, color=f"C{color}", linestyle=style, label=f"{name}: {player}")
-        if measure_of(run):
-            draw_held_out(right[measure_of(run)], held_out_curves(run), name, color, with_labels=len(options.runs) == 1)
+        if measure:
+            draw_held_out(right[measure], held_out_curves(run), name, color, with_labels=len(options.runs) == 1)
     left.set_yscale("log")  # players' losses differ by orders of magnitude
-    titles = ["training loss"] + [f"held-out {measure}" for measure in measures or ["loss"]]
     for axes, title in zip(panels, titles):
         axes.set(title=title, xlabel="position (samples trained on)")
         axes.grid(alpha=0.3)
