@@ -79,36 +79,41 @@ std::pair<torch::Tensor, torch::Tensor> moments(const torch::Tensor& x, int64_t 
 
 torch::Tensor in_float32(const torch::Tensor& tensor) { return tensor.to(torch::kFloat32).contiguous(); }
 
+torch::Tensor pixels_in_float32(const torch::Tensor& x) {
+  return x.to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
+}
+
 struct NormaliseFunction : torch::autograd::Function<NormaliseFunction> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& given, const torch::Tensor& scale,
                                const torch::Tensor& shift, int64_t groups, int64_t activation) {
-    const torch::Tensor x = given.contiguous(torch::MemoryFormat::ChannelsLast);
+    const torch::Tensor x = pixels_in_float32(given);
     const auto [mean, inverse] = moments(x, groups);
-    const torch::Tensor middle = in_float32(mean), factor = in_float32(scale * inverse), summand = shift.contiguous();
+    const torch::Tensor middle = in_float32(mean), factor = in_float32(scale * inverse), summand = in_float32(shift);
     torch::Tensor y = torch::empty_like(x);
     Blocks(x).each([&](int64_t sample, int64_t at, PixelBlock block, int64_t) {
       scale_and_activate(x.const_data_ptr<float>() + at,
                          {row(middle, sample), row(factor, sample), row(summand, sample)},
                          static_cast<Activation>(activation), block, y.data_ptr<float>() + at);
     });
-    context->save_for_backward({x, scale, inverse, middle, factor, summand});
+    const torch::Tensor kept = given.scalar_type() == torch::kFloat32 ? x : given;
+    context->save_for_backward({kept, scale, inverse, middle, factor, summand});
     context->saved_data["groups"] = groups;
     context->saved_data["activation"] = activation;
-    return y;
+    return y.to(given.scalar_type());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     return as_operator(kBackwardName, {gradients[0], saved[0], saved[1]}, /*node=*/-1, [&] {
-      return gradients_of(saved, gradients[0].contiguous(torch::MemoryFormat::ChannelsLast),
-                          context->saved_data["groups"].toInt(),
+      return gradients_of(saved, pixels_in_float32(gradients[0]), context->saved_data["groups"].toInt(),
                           static_cast<Activation>(context->saved_data["activation"].toInt()));
     });
   }
 
   static variable_list gradients_of(const variable_list& saved, const torch::Tensor& outer, int64_t groups,
                                     Activation activation) {
-    const torch::Tensor &x = saved[0], &scale = saved[1], &inverse = saved[2], &middle = saved[3], &factor = saved[4];
+    const torch::Tensor x = pixels_in_float32(saved[0]), &scale = saved[1], &inverse = saved[2], &middle = saved[3],
+                        &factor = saved[4];
     const Blocks blocks(x);
     const torch::Tensor sums = blocks.room();
     torch::Tensor inner = torch::empty_like(x);
@@ -127,7 +132,11 @@ struct NormaliseFunction : torch::autograd::Function<NormaliseFunction> {
       add_moments(x.const_data_ptr<float>() + at, {row(middle, sample), row(factor, sample), row(offset, sample)},
                   row(slope, sample), block, inner.data_ptr<float>() + at);
     });
-    return {inner, in_float32(total[1] * inverse), in_float32(total[0]), {}, {}};
+    return {inner.to(saved[0].scalar_type()),
+            (total[1] * inverse).to(scale.scalar_type()),
+            total[0].to(scale.scalar_type()),
+            {},
+            {}};
   }
 };
 
@@ -154,7 +163,9 @@ torch::Tensor normalise_plainly(const torch::Tensor& x, int64_t groups, const to
 
 torch::Tensor normalise(const torch::Tensor& x, int64_t groups, const torch::Tensor& scale, const torch::Tensor& shift,
                         Activation activation) {
-  if (!is_for_own_operators(x)) return normalise_plainly(x, groups, scale, shift, activation);
+  const bool is_ours =
+      x.scalar_type() == torch::kFloat32 || x.scalar_type() == torch::kBFloat16 || x.scalar_type() == torch::kFloat16;
+  if (!x.is_cpu() || !is_ours) return normalise_plainly(x, groups, scale, shift, activation);
   const torch::Tensor of_samples = scale.expand({x.size(0), x.size(1)}), moves = shift.expand({x.size(0), x.size(1)});
   return as_operator(kName, {x, of_samples, moves}, next_node(), [&] {
     return variable_list{NormaliseFunction::apply(x, of_samples, moves, groups, static_cast<int64_t>(activation))};

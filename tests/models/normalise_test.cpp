@@ -80,16 +80,31 @@ TEST(Normalise, IsTheSameOnAnyThreadsAndInAnyBatch) {
   torch::set_num_threads(threads);
 }
 
-TEST(Normalise, IsLibTorchsUnderAutocastAndInOtherTypes) {
-  const torch::Tensor x = torch::randn({2, 16, 8, 8}), one = torch::ones({16}), zero = torch::zeros({16});
-  EXPECT_EQ(normalise(x.to(torch::kFloat64), 4, one.to(torch::kFloat64), zero.to(torch::kFloat64), Activation::kSilu)
-                .scalar_type(),
-            torch::kFloat64);
-  at::autocast::set_autocast_enabled(at::kCPU, true);
-  const torch::Tensor cast = normalise(x.to(torch::kBFloat16), 4, one, zero, Activation::kSilu);
-  at::autocast::clear_cache();
-  at::autocast::set_autocast_enabled(at::kCPU, false);
-  EXPECT_TRUE(torch::allclose(cast.to(torch::kFloat32), normalise(x, 4, one, zero, Activation::kSilu), 0.02, 0.02));
+TEST(Normalise, IsLibTorchsInOtherTypes) {
+  const torch::Tensor x = torch::randn({2, 16, 8, 8}, torch::kFloat64), one = torch::ones({16}, torch::kFloat64);
+  EXPECT_TRUE(
+      torch::equal(normalise(x, 4, one, one, Activation::kSilu), normalise_plainly(x, 4, one, one, Activation::kSilu)));
+}
+
+TEST(Normalise, ComputesSixteenBitsInFloat32) {
+  torch::manual_seed(4);
+  for (const auto type : {torch::kBFloat16, torch::kFloat16})
+    for (const bool autocast : {false, true}) {
+      const torch::Tensor x = leaf(torch::randn({2, 16, 9, 8}).to(type)),
+                          gradient = torch::randn({2, 16, 9, 8}).to(type);
+      const torch::Tensor scale = leaf(torch::randn({2, 16}).to(type)), shift = leaf(torch::randn({2, 16}).to(type));
+      std::vector<torch::Tensor> wide;
+      for (const torch::Tensor& tensor : {x, scale, shift}) wide.push_back(leaf(tensor.to(torch::kFloat32)));
+      at::autocast::set_autocast_enabled(at::kCPU, autocast);
+      const torch::Tensor y = normalise(x, 4, scale, shift, Activation::kSilu);
+      at::autocast::clear_cache();
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+      const torch::Tensor exact = normalise(wide[0], 4, wide[1], wide[2], Activation::kSilu);
+      EXPECT_TRUE(torch::equal(y, exact.to(type)));
+      const auto own = torch::autograd::grad({y}, {x, scale, shift}, {gradient});
+      const auto right = torch::autograd::grad({exact}, wide, {gradient.to(torch::kFloat32)});
+      for (size_t i = 0; i < own.size(); ++i) EXPECT_TRUE(torch::equal(own[i], right[i].to(type))) << i;
+    }
 }
 
 }  // namespace
