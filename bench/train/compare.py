@@ -34,6 +34,7 @@ PEERS = {
     "compile": (["--compile"], {}),
     "eager, same allocator": ([], SAME_ALLOCATOR),
     "compile, same allocator": (["--compile"], SAME_ALLOCATOR),
+    "compile, same allocator, channels last": (["--compile", "--channels-last"], SAME_ALLOCATOR),
 }
 
 

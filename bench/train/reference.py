@@ -5,8 +5,9 @@
       bench/train/reference.py INPUTS.safetensors LIST --steps 1600 --seed 1
 
 INPUTS, of `bench_train --seed 1 --inputs`, has the first weights, the network's sizes and the optimizer's settings. The dump
-names the rows that are held out; Atelier's run has --model.dropout 0, since these networks have none. The order, flips and all else that is drawn are PyTorch's own. Pictures are decoded by pillow;
-LIST is a JSONL list with files as url and condition_url, of pictures a whole multiple of the network's side.
+names the rows that are held out; Atelier's run has --model.dropout 0, since these networks have none. The order, flips and all
+else that is drawn are PyTorch's own. LIST is a JSONL list with files as url and condition_url, which pillow decodes, of pictures a
+whole multiple of the network's side; where they are of that side, as PNG, both train on the same pixels.
 """
 
 import argparse
@@ -39,7 +40,8 @@ class Pictures:
         rows = [json.loads(line) for line in list_file.read_text().splitlines()]
         side, folder = spec["image_size"], list_file.parent
         self.images = torch.stack([pixels_of(folder / row["url"], side, "RGB") for row in rows])
-        self.conditions = torch.stack([pixels_of(folder / row["condition_url"], side, "L") for row in rows])
+        mode = "RGB" if spec["condition"] == "file" else "L"
+        self.conditions = torch.stack([pixels_of(folder / row["condition_url"], side, mode) for row in rows])
         names = sorted({row["label"] for row in rows})
         self.labels = torch.tensor([names.index(row["label"]) for row in rows])
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The steps of bench_train in plain PyTorch: the same first weights, batches, losses, optimizer, clipping and averages.
 
-    torch_steps.py INPUTS.safetensors [--compile] [--precision bfloat16] [--threads 2] [--compared 5]
+    torch_steps.py INPUTS.safetensors [--compile] [--channels-last] [--precision bfloat16] [--threads 2] [--compared 5]
 
 warms up on the first steps, with the noise in the file, and prints their losses as one line of JSON, to be compared. Then it
 takes turns: for each line on stdin it makes that many more steps, which draw their own noise as a training does, and prints
@@ -38,6 +38,10 @@ class Player:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=settings["learning_rate"],
                                            betas=(settings["beta1"], settings["beta2"]), eps=settings["epsilon"],
                                            weight_decay=settings["weight_decay"], fused=True)
+
+    def use_channels_last(self):
+        self.network.to(memory_format=torch.channels_last)
+        self.averages = [[p.detach().clone() for p in self.parameters] for _ in self.averages]
 
     def update(self, loss):
         self.optimizer.zero_grad(set_to_none=True)
@@ -101,6 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compared", type=int, default=5, metavar="STEPS")
@@ -115,6 +120,9 @@ def main():
         return torch.autocast("cpu", torch.bfloat16)
 
     model = {"diffusion": Diffusion, "pix2pix": Pix2Pix}[spec["kind"]](spec, tensors, settings, options.compile, autocast)
+    if options.channels_last:
+        for player in model.players:
+            player.use_channels_last()
     done = 0
 
     def make_step():
