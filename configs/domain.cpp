@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <limits>
 
+#include "configs/utf8.h"
+
 namespace atelier {
 namespace {
 
@@ -26,32 +28,9 @@ std::optional<T> read_whole(std::string_view text) {
   return value;
 }
 
-/// How many bytes the UTF-8 character at the front of `text` takes (RFC 3629, table 3-7 of Unicode); 0: it is none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto tail = [&](size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xBF; };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const unsigned low = lead == 0xE0 ? 0xA0 : 0x80, high = lead == 0xED ? 0x9F : 0xBF;
-    return byte(1) >= low && byte(1) <= high && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const unsigned low = lead == 0xF0 ? 0x90 : 0x80, high = lead == 0xF4 ? 0x8F : 0xBF;
-    return byte(1) >= low && byte(1) <= high && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 bool is_plain_text(std::string_view text) {
-  while (!text.empty()) {
-    const size_t length = utf8_length(text);
-    const auto first = static_cast<unsigned char>(text.front());
-    if (length == 0 || first < 0x20 || first == 0x7F) return false;
-    text.remove_prefix(length);
-  }
-  return true;
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+  return find_invalid_utf8(text) == std::string_view::npos && std::ranges::none_of(text, is_control);
 }
 
 }  // namespace

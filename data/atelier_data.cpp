@@ -271,11 +271,7 @@ int run(const Invocation& invocation) {
   const Command& command = command_of(kProgram, invocation.positional);
   if (invocation.config().data.list.empty() && command.takes[0].starts_with('['))
     throw missing_argument(kProgram, command, 0);
-  try {
-    return run_command(kProgram, invocation);
-  } catch (const HopelessList& error) {
-    throw std::invalid_argument(error.what());
-  }
+  return run_command(kProgram, invocation);
 }
 
 }  // namespace

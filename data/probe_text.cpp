@@ -53,13 +53,6 @@ std::vector<std::pair<std::string, uint64_t>> other_types(const ProbeReport& rep
   return types;
 }
 
-std::string share_text(uint64_t count, const ProbeReport& report) {
-  const double share = report.asked > 0 ? 100 * static_cast<double>(count) / static_cast<double>(report.asked) : 0;
-  if (report.asked == report.rows) return fmt::format("{:5.1f} %", share);
-  const ShareInterval interval = interval_of(count, report);
-  return fmt::format("{:5.1f} % ({:.1f} to {:.1f} % of all rows)", share, 100 * interval.low, 100 * interval.high);
-}
-
 std::string sizes_text(const ProbeReport& report) {
   const uint64_t most = *std::max_element(report.sizes.begin(), report.sizes.end());
   if (most == 0) return {};
@@ -124,16 +117,23 @@ nlohmann::ordered_json json_of(const std::vector<Host>& hosts) {
 
 }  // namespace
 
+std::string share_text(uint64_t count, uint64_t asked, uint64_t rows) {
+  const double share = asked > 0 ? 100 * static_cast<double>(count) / static_cast<double>(asked) : 0;
+  if (asked >= rows) return fmt::format("{:5.1f} %", share);
+  const ShareInterval interval = interval_of(count, asked, rows);
+  return fmt::format("{:5.1f} % ({:.1f} to {:.1f} % of all rows)", share, 100 * interval.low, 100 * interval.high);
+}
+
 std::string probe_text(const ProbeReport& report) {
   FaultCounts dead = report.failures;
   const uint64_t too_large = std::exchange(dead.at(static_cast<size_t>(Fault::kTooLargeByHead)), 0);
+  const auto share = [&](uint64_t count) { return share_text(count, report.asked, report.rows); };
   std::string text =
       fmt::format("{} of {} rows asked for{}\n", grouped(report.asked), grouped(report.rows),
                   report.asked < report.planned ? fmt::format("; stopped before {}", grouped(report.planned)) : "");
-  text += fmt::format("alive      {}\n", share_text(report.alive, report));
-  text += fmt::format("dead       {}: {}\n", share_text(report.asked - report.alive - too_large, report),
-                      faults_text(dead));
-  text += fmt::format("too large  {}: over {} (data.max_image_size)\n", share_text(too_large, report),
+  text += fmt::format("alive      {}\n", share(report.alive));
+  text += fmt::format("dead       {}: {}\n", share(report.asked - report.alive - too_large), faults_text(dead));
+  text += fmt::format("too large  {}: over {} (data.max_image_size)\n", share(too_large),
                       size_text(static_cast<double>(report.most_bytes)));
   if (report.by_get > 0)
     text += fmt::format("by GET     {}: HEAD was refused or told no length\n", grouped(report.by_get));

@@ -62,8 +62,8 @@ struct StreamReport {
 
 /// Ends a stream that nothing but another list or other settings can help: every image that was tried is at an address
 /// that is refused, or at a url or path that names nothing.
-struct HopelessList : std::runtime_error {
-  using std::runtime_error::runtime_error;
+struct HopelessList : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
 };
 
 /// list -> order -> fetch -> decode -> resize -> augment -> batch.

@@ -17,6 +17,7 @@ using nlohmann::json;
 
 constexpr const char* kStateFile = "state.json";
 constexpr size_t kMaxStateBytes = size_t{64} << 20;
+constexpr int kMaxDepth = 32;
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
   throw std::invalid_argument(fmt::format("The checkpoint {} cannot be used: {}.", folder.string(), why));
@@ -35,7 +36,10 @@ json read_state(const fs::path& folder) {
   const fs::path path = folder / kStateFile;
   if (!fs::is_regular_file(path)) refuse(folder, "it has no state.json, so its saving was never finished");
   if (fs::file_size(path) > kMaxStateBytes) refuse(folder, "its state.json is too large");
-  json state = json::parse(read_file(path, kMaxStateBytes), nullptr, /*allow_exceptions=*/false);
+  bool is_deep = false;  // a value is copied and written by recursion
+  const auto check = [&](int depth, json::parse_event_t, json&) { return !(is_deep = is_deep || depth > kMaxDepth); };
+  json state = json::parse(read_file(path, kMaxStateBytes), check, /*allow_exceptions=*/false);
+  if (is_deep) refuse(folder, fmt::format("its state.json nests deeper than {} values", kMaxDepth));
   if (!state.is_object()) refuse(folder, "its state.json is not a JSON object");
   return state;
 }

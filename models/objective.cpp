@@ -8,6 +8,12 @@
 
 namespace atelier {
 
+int64_t parameter_count(const Player& player) {
+  int64_t count = 0;
+  for (const auto& parameter : player.module->parameters()) count += parameter.numel();
+  return count;
+}
+
 void Objective::to(torch::Device device) {
   for (const auto& player : players()) player.module->to(device);
 }

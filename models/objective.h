@@ -46,6 +46,9 @@ struct Player {
   bool averaged = true;  ///< keeps a running average of its weights
 };
 
+/// How many numbers its network has.
+int64_t parameter_count(const Player& player);
+
 /// What is being trained: the seam that the trainer drives. Owns its networks; not thread-safe.
 ///
 /// Law 10: no layer looks across the batch. Law 1: every draw is keyed by (seed, position); dropout too.

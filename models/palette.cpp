@@ -23,17 +23,17 @@ PaletteImpl::PaletteImpl(int64_t label_count)
 
 void PaletteImpl::note(const torch::Tensor& labels, const torch::Tensor& seen, const std::vector<uint64_t>& positions,
                        uint64_t seed) {
-  const torch::Tensor label = labels.cpu(), color = seen.cpu();
+  const torch::Tensor label = labels.cpu(), color = seen.cpu(), noted = counts.cpu();
   for (size_t n = 0; n < positions.size(); ++n) {
     const auto sample = static_cast<int64_t>(n);
-    const int64_t row = row_of(label[sample].item<int64_t>());
-    const int64_t before = counts[row].item<int64_t>();
-    counts[row] += 1;
+    const int64_t row = row_of(label.const_data_ptr<int64_t>()[n]);
+    const int64_t before = noted.data_ptr<int64_t>()[row]++;
     const auto place = before < kColors ? before
                                         : static_cast<int64_t>(random_below(static_cast<uint64_t>(before) + 1, seed,
                                                                             positions[n], Purpose::kPalette));
     if (place < kColors) colors[row][place].copy_(color[sample]);
   }
+  counts.copy_(noted);
 }
 
 torch::Tensor PaletteImpl::draw(int64_t label, uint64_t seed) const {

@@ -32,13 +32,6 @@ double strength_level(double strength, double sigma_min, double sigma_max, doubl
   return level_at(1 - strength, sigma_min, sigma_max, rho);
 }
 
-torch::Tensor sample_euler(const Denoiser& denoiser, torch::Tensor x, const std::vector<double>& levels) {
-  for (size_t i = 0; i + 1 < levels.size(); ++i) {
-    x = x + (levels[i + 1] - levels[i]) * slope(denoiser, x, levels[i]);
-  }
-  return x;
-}
-
 torch::Tensor sample_heun(const Denoiser& denoiser, torch::Tensor x, const std::vector<double>& levels) {
   for (size_t i = 0; i + 1 < levels.size(); ++i) {
     const double sigma = levels[i], next = levels[i + 1];

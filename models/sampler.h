@@ -25,9 +25,6 @@ std::vector<double> noise_levels(int steps, double sigma_min = kSigmaMin, double
 /// <= 1: as far up the curve of equation 5, counted from sigma_min, as strength says. 1 is sigma_max.
 double strength_level(double strength, double sigma_min = kSigmaMin, double sigma_max = kSigmaMax, double rho = 7);
 
-/// Euler's method along `levels`, one evaluation a step, error of first order. x has the noise of levels.front().
-torch::Tensor sample_euler(const Denoiser& denoiser, torch::Tensor x, const std::vector<double>& levels);
-
 /// Heun's method, two evaluations a step (one in a step to 0), error of second order. Karras et al. 2022, Algorithm 1.
 torch::Tensor sample_heun(const Denoiser& denoiser, torch::Tensor x, const std::vector<double>& levels);
 

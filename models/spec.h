@@ -30,11 +30,11 @@ struct ModelSpec {
 
   /// 0, 1 (outline) or 3 (file).
   int condition_channels() const { return condition == "none" ? 0 : condition == "outline" ? 1 : 3; }
-  /// The weights of such a network take more bytes than this, as float32: at every step down but the first there is a
-  /// convolution of 3x3 or more from at least `channels` to at least `channels`.
+  /// The weights of such a network take more bytes than this, as float32: on every level there is a convolution of 3x3
+  /// or more from at least `channels` to at least `channels`, in diffusion one a block.
   uint64_t least_bytes() const {
     const auto width = static_cast<uint64_t>(channels);
-    return 4 * 9 * width * width * static_cast<uint64_t>(levels - 1) *
+    return 4 * 9 * width * width * static_cast<uint64_t>(levels) *
            static_cast<uint64_t>(kind == "diffusion" ? blocks : 1);
   }
   bool operator==(const ModelSpec&) const = default;

@@ -1,10 +1,8 @@
-#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "configs/commands.h"
 #include "configs/program.h"
-#include "data/stream.h"
 #include "train/command.h"
 
 /// atelier-train: batch -> loss -> step -> checkpoint.
@@ -119,11 +117,7 @@ const Program kProgram{
                   .run = run_stop}},
     .default_command = "train"};
 
-int run(const Invocation& invocation) try {
-  return run_command(kProgram, invocation);
-} catch (const HopelessList& error) {
-  throw std::invalid_argument(error.what());
-}
+int run(const Invocation& invocation) { return run_command(kProgram, invocation); }
 
 }  // namespace
 }  // namespace atelier

@@ -162,7 +162,7 @@ void make_sure_of_room(const fs::path& run_dir, uint64_t position, const Keep& k
                        uint64_t averages) {
   remove_partial(run_dir);
   const Room room = room_to_begin(run_dir, position, keep, bytes, averages);
-  if (!room.suffices()) throw std::runtime_error(no_room_sentence(run_dir, room, averages > 0));
+  if (!room.suffices()) throw std::invalid_argument(no_room_sentence(run_dir, room, averages > 0));
 }
 
 }  // namespace atelier

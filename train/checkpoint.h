@@ -74,7 +74,7 @@ Room room_to_end(const std::filesystem::path& run_dir, const Clock& clock, const
 /// Why a run cannot begin with this room, in one sentence.
 std::string no_room_sentence(const std::filesystem::path& run_dir, const Room& room, bool with_averages);
 
-/// Removes what killed savings left behind. Then throws std::runtime_error, no_room_sentence(), when there is no
+/// Removes what killed savings left behind. Then throws std::invalid_argument, no_room_sentence(), when there is no
 /// room_to_begin().
 void make_sure_of_room(const std::filesystem::path& run_dir, uint64_t position, const Keep& keep, uint64_t bytes,
                        uint64_t averages = 0);

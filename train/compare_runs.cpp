@@ -79,18 +79,22 @@ bool same_bits(const torch::Tensor& one, const torch::Tensor& other) {
 void compare_tensors(const fs::path& straight, const fs::path& resumed, const std::string& file,
                      std::vector<std::string>& found) {
   const auto one = load_tensors(straight).tensors, other = load_tensors(resumed).tensors;
+  auto all = one;
+  all.insert(other.begin(), other.end());
   size_t differing = 0;
   std::string first;
-  for (const auto& [name, tensor] : one) {
-    const auto again = other.find(name);
-    if (again != other.end() && same_bits(tensor, again->second)) continue;
+  for (const auto& [name, ignored] : all) {
+    const auto before = one.find(name), now = other.find(name);
+    const bool both = before != one.end() && now != other.end();
+    if (both && same_bits(before->second, now->second)) continue;
     if (differing++ == 0)
       first = fmt::format("{} ({})", name,
-                          again == other.end() ? "missing in the resumed run" : distance(tensor, again->second));
+                          both ? distance(before->second, now->second)
+                               : fmt::format("only the {} run has it", now == other.end() ? "straight" : "resumed"));
   }
   found.push_back(differing == 0
                       ? fmt::format("{} has the same tensors in other bytes", file)
-                      : fmt::format("{}: {} of {} tensors differ, first {}", file, differing, one.size(), first));
+                      : fmt::format("{}: {} of {} tensors differ, first {}", file, differing, all.size(), first));
 }
 
 /// All of state.json but what two equal runs may have each its own: where it lies, how it was told to start, and why a

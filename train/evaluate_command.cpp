@@ -54,6 +54,9 @@ std::vector<int64_t> numbers_of(const std::vector<std::string>& labels, const st
 
 Sampling sampling_of(const Invocation& invocation, const Config& config, const Manifest& manifest,
                      const ModelSpec& spec) {
+  for (const char* flag : {"steps", "guidance"})
+    if (spec.kind != "diffusion" && invocation.flag(flag))
+      throw std::invalid_argument(fmt::format("--{} has no effect on a {} model: leave it out.", flag, spec.kind));
   return {.steps = static_cast<int>(invocation.number("steps", 1, 1'000).value_or(18)),
           .guidance = guidance_flag(invocation),
           .seed = config.seed,

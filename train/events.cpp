@@ -75,12 +75,15 @@ Message event_now() {
   return Message().fixed(1, std::chrono::duration<double>(now).count());
 }
 
-uint64_t position_in(const std::string& name) { return std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10); }
+std::string file_name(uint64_t position) { return fmt::format("{}{:012}.atelier", kPrefix, position); }
 
+/// Those of this writer alone: other tools may write beside it.
 void remove_later_files(const fs::path& folder, uint64_t position) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && position_in(name) >= position) fs::remove(entry.path());
+    if (!name.starts_with(kPrefix)) continue;
+    const uint64_t own = std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10);
+    if (own >= position && name == file_name(own)) fs::remove(entry.path());
   }
 }
 
@@ -89,7 +92,7 @@ void remove_later_files(const fs::path& folder, uint64_t position) {
 EventWriter::EventWriter(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
   remove_later_files(folder, position);
-  path_ = folder / fmt::format("{}{:012}.atelier", kPrefix, position);
+  path_ = folder / file_name(position);
   record(event_now().bytes(3, "brain.Event:2").encoded());  // Event: file_version = 3, the first record of every file
   if (position > 0)  // Event: step = 2, the first that is redone; session_log = 7; SessionLog: status = 1, START = 1
     record(event_now().varint(2, position + 1).message(7, Message().varint(1, 1)).encoded());

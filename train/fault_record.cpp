@@ -27,7 +27,7 @@ ordered_json replay_of(Trainer& trainer, const Examples& examples, const StepFau
     json.update({{"follows", place.follows}, {"operator", place.operation}});
   json["text"] = place.text();
   return json;
-} catch (const c10::Error&) {
+} catch (const std::exception&) {
   return {{"replay", "failed"}};
 }
 

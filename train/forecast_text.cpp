@@ -24,14 +24,6 @@ std::string row(const char* name, const std::string& text) { return fmt::format(
 
 std::string bytes_text(uint64_t bytes) { return size_text(static_cast<double>(bytes)); }
 
-/// "12.0 % (10.1 to 14.2 % of all rows)"
-std::string share_text(uint64_t count, uint64_t asked, uint64_t rows) {
-  const double share = asked > 0 ? static_cast<double>(count) / static_cast<double>(asked) : 0;
-  if (asked >= rows) return fmt::format("{:.1f} %", 100 * share);
-  const ShareInterval interval = interval_of(count, asked, rows);
-  return fmt::format("{:.1f} % ({:.1f} to {:.1f} % of all rows)", 100 * share, 100 * interval.low, 100 * interval.high);
-}
-
 constexpr const char* kTimedAgain = ", the faster one; the start times both again (train.precision auto)";
 
 std::string run_text(const Forecast& forecast) {

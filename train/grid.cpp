@@ -21,21 +21,30 @@ Image to_image(const torch::Tensor& planes) {
   return from_planes(pixels, static_cast<int>(rgb.size(2)), static_cast<int>(rgb.size(1)));
 }
 
-/// A wish for kVariations pictures of each row.
-Wish wish_for(const torch::Tensor& labels, const torch::Tensor& conditions, uint64_t seed) {
+/// A wish for kVariations pictures of one row: label [1], condition [1, C, H, W] or undefined.
+Wish wish_for(const torch::Tensor& label, const torch::Tensor& condition, uint64_t seed) {
   Wish wish;
-  wish.labels = labels.repeat_interleave(kVariations);
-  if (conditions.defined()) wish.conditions = conditions.repeat_interleave(kVariations, 0);
+  wish.labels = label.expand({kVariations});
+  if (condition.defined()) wish.conditions = condition.expand({kVariations, -1, -1, -1});
   wish.steps = kSamplerSteps;
-  for (int64_t i = 0; i < wish.labels.size(0); ++i) wish.seeds.push_back(seed + static_cast<uint64_t>(i % kVariations));
+  for (int64_t i = 0; i < kVariations; ++i) wish.seeds.push_back(seed + static_cast<uint64_t>(i));
   return wish;
 }
 
-torch::Tensor generate(Trainer& trainer, const Wish& wish) {
+/// Of each row kVariations pictures, uint8 [rows * kVariations, 3, H, W]; undefined: stopped.
+torch::Tensor generate(Trainer& trainer, const torch::Tensor& labels, const torch::Tensor& conditions,
+                       const std::stop_token& stop) {
   const torch::NoGradGuard no_grad;
   const WithAverages lent(trainer.averages());
   const Autocast autocast(trainer.state().choices.device, trainer.state().choices.precision.dtype);
-  return trainer.objective().generate(wish);
+  std::vector<torch::Tensor> pictures;
+  for (int64_t row = 0; row < labels.size(0); ++row) {
+    if (stop.stop_requested()) return {};
+    const torch::Tensor condition = conditions.defined() ? conditions.slice(0, row, row + 1) : torch::Tensor();
+    pictures.push_back(
+        trainer.objective().generate(wish_for(labels.slice(0, row, row + 1), condition, trainer.seed())));
+  }
+  return torch::cat(pictures);
 }
 
 Examples shown_rows(const Examples& examples, int64_t most, torch::Device device) {
@@ -46,9 +55,11 @@ Examples shown_rows(const Examples& examples, int64_t most, torch::Device device
           {}};
 }
 
-Image grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t most) {
+std::optional<Image> grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t most,
+                                        const std::stop_token& stop) {
   const Examples rows = shown_rows(examples, most, trainer.state().choices.device);
-  const torch::Tensor pictures = generate(trainer, wish_for(rows.labels, rows.conditions, trainer.seed()));
+  const torch::Tensor pictures = generate(trainer, rows.labels, rows.conditions, stop);
+  if (!pictures.defined()) return std::nullopt;
   std::vector<Image> cells;
   for (int64_t row = 0; row < rows.labels.size(0); ++row) {
     cells.push_back(to_image(rows.conditions[row]));
@@ -58,12 +69,13 @@ Image grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t mos
   return contact_sheet(cells, 2 + kVariations);
 }
 
-Image grid_of_labels(Trainer& trainer, int64_t most) {
+std::optional<Image> grid_of_labels(Trainer& trainer, int64_t most, const std::stop_token& stop) {
   const auto labels = static_cast<int64_t>(trainer.objective().spec().labels.size());
   const auto options = torch::TensorOptions(torch::kInt64).device(trainer.state().choices.device);
   const torch::Tensor rows =
       labels == 0 ? torch::full({1}, -1, options) : torch::arange(std::min(labels, most), options);
-  const torch::Tensor pictures = generate(trainer, wish_for(rows, {}, trainer.seed()));
+  const torch::Tensor pictures = generate(trainer, rows, {}, stop);
+  if (!pictures.defined()) return std::nullopt;
   std::vector<Image> cells;
   for (int64_t i = 0; i < pictures.size(0); ++i) cells.push_back(to_image(pictures[i]));
   return contact_sheet(cells, kVariations);
@@ -91,9 +103,10 @@ std::vector<int64_t> rows_to_show(const torch::Tensor& labels, int64_t most) {
   return examples;
 }
 
-Image sample_grid(Trainer& trainer, const Examples& examples, int64_t most) {
-  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most)
-                                                        : grid_of_conditions(trainer, examples, most);
+std::optional<Image> sample_grid(Trainer& trainer, const Examples& examples, const std::stop_token& stop,
+                                 int64_t most) {
+  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most, stop)
+                                                        : grid_of_conditions(trainer, examples, most, stop);
 }
 
 }  // namespace atelier

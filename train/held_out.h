@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,8 @@ struct HeldOutLoss {
   std::string set;  ///< names the samples by their pixels: losses of one run over the same set can be compared
 };
 
-/// Over `examples` (on the CPU, at least one): the same noise and noise levels each time.
-HeldOutLoss held_out_loss(Trainer& trainer, const Examples& examples);
+/// Over `examples` (on the CPU, at least one): the same noise and noise levels each time. Nothing: `stop` was
+/// requested, which is looked at every few samples.
+std::optional<HeldOutLoss> held_out_loss(Trainer& trainer, const Examples& examples, const std::stop_token& stop = {});
 
 }  // namespace atelier

@@ -28,11 +28,8 @@ Json size_of(const fs::path& file) {
 /// The network with the number of parameters of each player.
 Json describe(const ModelSpec& spec) {
   Json model = nlohmann::json(spec);
-  for (const Player& player : make_objective(spec, 0)->players()) {
-    int64_t parameters = 0;
-    for (const auto& parameter : player.module->parameters()) parameters += parameter.numel();
-    model["parameters"][player.name] = parameters;
-  }
+  const auto objective = make_objective(spec, 0);
+  for (const Player& player : objective->players()) model["parameters"][player.name] = parameter_count(player);
   return model;
 }
 

@@ -51,9 +51,12 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
   tolerate([&] { report_.status(clock(), "running"); });
+  if (owes_pictures()) show_pictures(stop);
   while (goes_on() && !stop.stop_requested() && step(stop)) {
-    if (epoch_ends()) show_epoch();
     save_what_is_due();
+    if (!epoch_ends()) continue;
+    show_pictures(clock().finished() ? std::stop_token() : stop);  // nobody would make up for the last ones
+    tell_epoch();
   }
   finish_saving();
   tolerate([&] { write_stream_report(); }, "");
@@ -92,7 +95,8 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   const Examples examples = to_examples(batch, trainer_.state().choices.device);
   const PhaseTimes before = times.stop();
   StepResult result = trainer_.step(examples);
-  for (size_t phase = 0; phase < before.size(); ++phase) result.times[phase] += before[phase];
+  PhaseClock notes(Phase::kOther);
+  for (size_t phase = 0; phase < before.size(); ++phase) result.times[phase] += before[phase] + noted_[phase];
   tolerate([&] { faults_.step(batch, examples, result, [&](const auto& sentence) { console_.warn(sentence); }); });
   trainer_.refuse_divergence();
   if (trace_) trace_->step(clock(), batch, players_, result);
@@ -104,6 +108,7 @@ bool TrainingLoop::step(const std::stop_token& stop) {
     if (stream_report_.due()) write_stream_report();
   });
   if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
+  noted_ = notes.stop();
   return true;
 }
 
@@ -119,25 +124,36 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
     if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
     if (stream_report_.due()) tolerate([&] { write_stream_report(); });
   }
-} catch (const std::runtime_error&) {
+} catch (const std::exception&) {
   if (clock().step() > 0) tolerate([&] { save({}); }, "");
   throw;
 }
 
-void TrainingLoop::show_epoch() {
+/// Whether it was ended between the saving of an epoch and its held-out loss.
+bool TrainingLoop::owes_pictures() const {
+  return session_.folder.newest && epoch_ends() && !session_.held_out.positions.empty() &&
+         report_.held_out_at() != clock().position();
+}
+
+/// What the weights at the end of an epoch are worth.
+void TrainingLoop::show_pictures(const std::stop_token& stop) {
   if (!session_.held_out.positions.empty()) {
-    const HeldOutLoss loss = held_out_loss(trainer_, session_.held_out);
+    const auto loss = held_out_loss(trainer_, session_.held_out, stop);
+    if (!loss) return;
     tolerate([&] {
-      if (!report_.held_out(clock(), trainer_.objective().held_out_name(), loss))
+      if (!report_.held_out(clock(), trainer_.objective().held_out_name(), *loss))
         console_.warn(
             "the held-out samples are not those that this run measured before, since other images could be had or the "
             "list has changed: do not compare the held-out loss with those of earlier epochs.");
     });
   }
   if (is_due(config_.train.sample_every)) {
-    const Image grid = sample_grid(trainer_, session_.shown);
-    tolerate([&] { report_.samples(clock(), grid); });
+    const auto grid = sample_grid(trainer_, session_.shown, stop);
+    if (grid) tolerate([&] { report_.samples(clock(), *grid); });
   }
+}
+
+void TrainingLoop::tell_epoch() {
   tolerate([&] { report_.status(clock(), "running"); });
   console_.say(report_.progress(clock()));
   tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit.sentence)); });

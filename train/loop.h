@@ -39,7 +39,8 @@ class TrainingLoop {
   TrainingLoop(const Config& config, Session& session, Report& report, Stream& stream, Console& console,
                Trace* trace = nullptr);
 
-  /// Steps until the run is finished, `until` steps are done since its start, or `stop` is requested; then saves.
+  /// Steps until the run is finished, `until` steps are done since its start, or `stop` is requested; then saves. What
+  /// is due at the end of an epoch is saved before it is shown, and `stop` ends the showing.
   /// Returns whether the run is finished. Throws when the stream ends for good (saved before), when training has
   /// diverged (not saved), and when the last saving fails.
   bool run(const std::stop_token& stop, std::optional<uint64_t> until = {});
@@ -51,7 +52,9 @@ class TrainingLoop {
   int64_t epoch() const;
   bool step(const std::stop_token& stop);
   Batch next_batch(const std::stop_token& stop);
-  void show_epoch();
+  bool owes_pictures() const;
+  void show_pictures(const std::stop_token& stop);
+  void tell_epoch();
   void write_stream_report() const;
   void tell_failures();
   void save_what_is_due();
@@ -72,6 +75,7 @@ class TrainingLoop {
   const LossLog losses_;
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Every status_{10}, stream_report_;
+  PhaseTimes noted_{};  // what logs, metrics and status of the last step took: a part of the next one
   CheckpointWriter writer_;
 };
 

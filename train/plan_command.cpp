@@ -58,8 +58,7 @@ class StopAfter {
 /// The numbers of parameters of the players.
 std::map<std::string, int64_t> parameters_of(Objective& objective) {
   std::map<std::string, int64_t> counts;
-  for (const Player& player : objective.players())
-    for (const auto& parameter : player.module->parameters()) counts[player.name] += parameter.numel();
+  for (const Player& player : objective.players()) counts[player.name] = parameter_count(player);
   return counts;
 }
 

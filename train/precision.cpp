@@ -73,13 +73,16 @@ PrecisionChoice fastest_precision(torch::Device device, int channels) {
       spent += full.back() + brain.back();
     }
   }
-  const double full_ms = median(full) * 1e3, brain_ms = median(brain) * 1e3;
-  if (brain_ms < full_ms)
-    return {torch::kBFloat16, fmt::format("{:.2g} ms a test step against {:.2g} in float32", brain_ms, full_ms)};
-  return {torch::kFloat32, fmt::format("{:.2g} ms a test step against {:.2g} in bfloat16", full_ms, brain_ms)};
+  return faster_precision(median(full) * 1e3, median(brain) * 1e3);
 }
 
 }  // namespace
+
+PrecisionChoice faster_precision(double full, double brain) {
+  if (brain < full)
+    return {torch::kBFloat16, fmt::format("{:.2g} ms a test step against {:.2g} in float32", brain, full)};
+  return {torch::kFloat32, fmt::format("{:.2g} ms a test step against {:.2g} in bfloat16", full, brain)};
+}
 
 PrecisionChoice choose_precision(Precision wanted, torch::Device device, int channels) {
   switch (wanted) {

@@ -27,10 +27,16 @@ std::string now() {
 
 double seconds_of(const PhaseTimes& times) { return std::accumulate(times.begin(), times.end(), 0.0); }
 
+std::string sample_name(uint64_t position) { return fmt::format("{:012}.png", position); }
+
+/// Removes what samples() wrote beyond `position`, and nothing that others have put there.
 void cut_samples(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (std::strtoull(entry.path().stem().c_str(), nullptr, 10) > position) fs::remove(entry.path());
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename();
+    const uint64_t own = std::strtoull(name.c_str(), nullptr, 10);
+    if (own > position && name == sample_name(own)) fs::remove(entry.path());
+  }
 }
 
 }  // namespace
@@ -63,8 +69,10 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
       start_(clock.position()) {
   cut_lines(run_dir / "metrics.jsonl", clock.position());
   cut_samples(run_dir / "samples", clock.position());
-  if (const json last = last_line(run_dir / "metrics.jsonl", "held_out"); last.is_object())
+  if (const json last = last_line(run_dir / "metrics.jsonl", "held_out"); last.is_object()) {
     held_out_set_ = last.value("set", "");
+    held_out_at_ = last.value("position", uint64_t{0});
+  }
 }
 
 void Report::step(const Clock& clock, const StepResult& result) {
@@ -99,6 +107,7 @@ void Report::write_interval(const Clock& clock, double rate) {
 bool Report::held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss) {
   held_out_ = loss;
   held_out_name_ = name;
+  held_out_at_ = clock.position();
   const std::string before = std::exchange(held_out_set_, loss.set);
   json line = {{"kind", "held_out"},
                {"name", name},
@@ -134,7 +143,7 @@ std::string Report::times(const Clock& clock, const std::string& stream) {
 void Report::samples(const Clock& clock, const Image& grid) {
   const std::vector<std::byte> png = encode_png(grid);
   const std::string_view bytes(std::bit_cast<const char*>(png.data()), png.size());
-  publish_file(run_dir_ / "samples" / fmt::format("{:012}.png", clock.position()), bytes);
+  publish_file(run_dir_ / "samples" / sample_name(clock.position()), bytes);
   events_.image("samples", clock.position(), grid.width, grid.height, png);
 }
 

@@ -47,6 +47,8 @@ class Report {
 
   /// At the end of an epoch; `name` is what `loss` measures. False: over other samples than the run measured before.
   bool held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss);
+  /// The position of the last held-out loss; 0: there is none.
+  uint64_t held_out_at() const { return held_out_at_; }
   /// Writes where the time went since the last such line, and returns what limits the run, for a person. `stream` says
   /// which part of the stream the others wait for.
   std::string times(const Clock& clock, const std::string& stream);
@@ -76,6 +78,7 @@ class Report {
   PhaseReport phases_;                   // since the last line of times
   std::optional<HeldOutLoss> held_out_;  // the last one
   std::string held_out_name_, held_out_set_;
+  uint64_t held_out_at_ = 0;
   double seconds_ = 0;  // spent in steps by this process
   uint64_t start_;      // position where this process began
 };

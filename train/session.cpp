@@ -37,7 +37,19 @@ Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manife
     console.warn("data.held_out leaves no sample of this list out: there will be no held-out loss.");
     return {};
   }
-  return fetch_examples(config, each_row_once(plan_stream(config, manifest, /*held_out=*/true)), kHeldOutSamples, stop);
+  const auto go_without = [&](const std::exception& error) -> Examples {
+    console.warn(
+        fmt::format("the held-out pictures cannot be had, and there will be no held-out loss: {}", error.what()));
+    return {};
+  };
+  try {
+    return fetch_examples(config, each_row_once(plan_stream(config, manifest, /*held_out=*/true)), kHeldOutSamples,
+                          stop);
+  } catch (const HopelessList& error) {
+    return go_without(error);
+  } catch (const std::runtime_error& error) {
+    return go_without(error);
+  }
 }
 
 /// What the run began with, for the sample grids of a run that holds nothing out.
@@ -50,11 +62,9 @@ Examples fetch_first_rows(const Config& config, const std::shared_ptr<const Mani
 
 std::string describe_players(Objective& objective) {
   std::string text;
-  for (const Player& player : objective.players()) {
-    int64_t weights = 0;
-    for (const auto& parameter : player.module->parameters()) weights += parameter.numel();
-    text += fmt::format(", {} {:.2f} million weights", player.name, static_cast<double>(weights) * 1e-6);
-  }
+  for (const Player& player : objective.players())
+    text +=
+        fmt::format(", {} {:.2f} million weights", player.name, static_cast<double>(parameter_count(player)) * 1e-6);
   return text;
 }
 

@@ -56,6 +56,8 @@ SavedRun read_saved_run(const fs::path& run_dir, std::vector<std::string>& warni
       const Checkpoint checkpoint = read_checkpoint(folder, {kLedger});
       verify_file(checkpoint, kLedger);
       return {run_state_from_json(checkpoint.state), Verdicts::from_jsonl(read_file(folder / kLedger))};
+    } catch (const NewerFormat&) {
+      throw;
     } catch (const std::invalid_argument& damage) {
       warnings.emplace_back(damage.what());
     }

@@ -25,7 +25,8 @@ std::string hash_of(const Batch& batch) {
 }  // namespace
 
 Trace::Trace(const std::filesystem::path& file) : path_(file), file_(file, std::ios::binary) {
-  if (!file_) throw std::runtime_error(fmt::format("Cannot write {}.", file.string()));
+  if (!file_)
+    throw std::invalid_argument(fmt::format("{} cannot be written: name another file for the trace.", file.string()));
 }
 
 void Trace::step(const Clock& clock, const Batch& batch, const std::vector<std::string>& players,

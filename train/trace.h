@@ -23,7 +23,8 @@ struct TraceLine {
   bool operator==(const TraceLine&) const = default;
 };
 
-/// Writes a JSON line a step. Throws std::runtime_error when the disk refuses.
+/// Writes a JSON line a step. Throws std::invalid_argument for a file that cannot be made, and std::runtime_error when
+/// the disk refuses.
 class Trace {
  public:
   explicit Trace(const std::filesystem::path& file);

@@ -55,15 +55,8 @@ int make_room(const Session& session, const Config& config, Console& console, co
   return kStartAgain;
 }
 
-}  // namespace
-
-int run_train(const Invocation& invocation) {
-  const auto until = invocation.number("until", 1);
-  refuse_many_processes();
-  keep_freed_memory();
-  if (invocation.flag("plan")) return run_plan(invocation);
-  if (invocation.flag("json")) throw std::invalid_argument("train takes --json with --plan only; leave it out");
-  if (invocation.flag("detach")) return run_detached(invocation);
+/// From the run's folder to its end.
+int train(const Invocation& invocation, std::optional<uint64_t> until, Trace* trace) {
   const Config& config = invocation.config();
   Console console;
   Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);
@@ -95,10 +88,8 @@ int run_train(const Invocation& invocation) {
   if (const auto changes = changes_at(session.trainer->state().changes, clock.position()); !changes.empty())
     report.text(clock, "accepted changes", describe(changes));
 
-  std::optional<Trace> trace;
-  if (const auto file = invocation.flag("trace")) trace.emplace(*file);
   Stream stream(config, session.plan, source);
-  TrainingLoop loop(config, session, report, stream, console, trace ? &*trace : nullptr);
+  TrainingLoop loop(config, session, report, stream, console, trace);
   try {
     if (loop.run(invocation.stop, until)) return kGood;
   } catch (const OutOfMemory& error) {
@@ -108,6 +99,26 @@ int run_train(const Invocation& invocation) {
   console.say(fmt::format("{} and saved at position {}; the same command goes on from there",
                           reached ? "stopped as asked" : "interrupted", clock.position()));
   return reached ? kGood : kInterrupted;
+}
+
+}  // namespace
+
+int run_train(const Invocation& invocation) {
+  const auto until = invocation.number("until", 1);
+  refuse_many_processes();
+  keep_freed_memory();
+  if (invocation.flag("plan")) return run_plan(invocation);
+  if (invocation.flag("json")) throw std::invalid_argument("train takes --json with --plan only; leave it out");
+  if (invocation.flag("detach")) return run_detached(invocation);
+  std::optional<Trace> trace;
+  if (const auto file = invocation.flag("trace")) trace.emplace(*file);
+  try {
+    return train(invocation, until, trace ? &*trace : nullptr);
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+    throw std::invalid_argument(
+        "the start ran out of memory, before any step: set a smaller model.channels, data.image_size or data.memory");
+  }
 }
 
 }  // namespace atelier

@@ -122,13 +122,13 @@ StepResult Trainer::step(const Examples& examples) {
   }
   times.enter(Phase::kOther);
   clock.advance();
-  objective_.observe(examples, config_.seed);
   times.enter(Phase::kAverages);
   const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
   for (auto* averages : {&averages_, &long_averages_})
     for (Average& average : *averages) average.update(clock.position(), kept);
   times.enter(Phase::kOther);
-  read(result, read_updates(updates));  // last: all work is in the device's queue by now
+  read(result, read_updates(updates));  // waits for the device; all that is long is in its queue by now
+  objective_.observe(examples, config_.seed);
   count(result);
   result.times = times.stop();
   return result;
@@ -144,7 +144,7 @@ void Trainer::count(const StepResult& result) {
 
 void Trainer::refuse_divergence() const {
   if (state_.skips_in_a_row > kMostSkips)
-    throw std::runtime_error(fmt::format(
+    throw std::invalid_argument(fmt::format(
         "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}; {} says where. "
         "Lower train.learning_rate or set train.precision to float32, and go on by --accept-changes.",
         state_.skips_in_a_row, clock().step(), config_.train.run_dir + "/faults.jsonl"));

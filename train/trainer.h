@@ -59,7 +59,7 @@ class Trainer {
   /// From here on so many images at a time, at most; 0: all of a step.
   void set_micro_batch(uint64_t images) { state_.choices.micro_batch = images; }
 
-  /// Throws std::runtime_error when more than 100 steps in a row, up to the last one, were not finite.
+  /// Throws std::invalid_argument when more than 100 steps in a row, up to the last one, were not finite.
   void refuse_divergence() const;
 
   /// Goes again, watched, through the passes that gave `fault` to the step just made on `examples`: its player's

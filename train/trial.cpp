@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
+#include <new>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -11,6 +13,7 @@
 
 #include "train/grid.h"
 #include "train/held_out.h"
+#include "train/memory_use.h"
 #include "train/micro_batch.h"
 
 namespace atelier {
@@ -127,7 +130,7 @@ double grid_seconds(Trainer& trainer, const Examples& square, int64_t held_out) 
   const ModelSpec& spec = trainer.objective().spec();
   const auto labels = std::max<int64_t>(1, static_cast<int64_t>(spec.labels.size()));
   const int64_t rows = std::min(kGridRows, spec.condition == "none" ? labels : held_out == 0 ? kGridRows : held_out);
-  return seconds_of([&] { sample_grid(trainer, square, 1); }) * static_cast<double>(rows);
+  return seconds_of([&] { sample_grid(trainer, square, {}, 1); }) * static_cast<double>(rows);
 }
 
 }  // namespace
@@ -146,7 +149,9 @@ StreamTrial try_stream(Stream& stream, Batch& last, const std::function<void(con
     take_batches(trial, stream, last, told);
   } catch (const std::system_error&) {
     throw;
-  } catch (const std::runtime_error& error) {
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
     trial.report = stream.report();
     if (is_outage(trial.report)) throw;
     trial.end = error.what();
@@ -176,6 +181,8 @@ StepTrial try_steps(Trainer& trainer, const Batch& batch, const Size& frame, int
   const Examples got = to_examples(batch, torch::kCPU);
   const Examples square = fitted(got, 1, {side, side});
   const torch::Device device = trainer.state().choices.device;
+  std::optional<MemoryBound> bound;
+  if (device.is_cpu()) bound.emplace();
   try {
     time_steps(trial, trainer, slice(fitted(got, batch.size, frame), 0, batch.size, device), told);
     told("computing a part of a held-out loss");

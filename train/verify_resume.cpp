@@ -100,7 +100,8 @@ int run_verify_resume(const Invocation& invocation) {
     throw std::invalid_argument("a run of one step cannot be resumed: raise train.epochs or train.steps_per_epoch");
   const uint64_t steps = invocation.number("steps", kFewestLegs, all).value_or(std::min(kSteps, all));
   const uint64_t legs = invocation.number("legs", kFewestLegs, steps).value_or(kFewestLegs);
-  const fs::path folder = train.run_dir + ".verify-resume";
+  const fs::path run_dir = (fs::path(train.run_dir) / "").lexically_normal().parent_path();  // without a slash
+  const fs::path folder = run_dir.string() + ".verify-resume";
   if (fs::exists(folder))
     throw std::invalid_argument(
         fmt::format("{} is there already, from a comparison before: look at it, then remove it", folder.string()));

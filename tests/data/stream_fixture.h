@@ -109,7 +109,7 @@ class StreamTest : public ::testing::Test {
     std::vector<Sample> samples;
     try {
       for (int i = 0; i < 1000; ++i) append(samples, stream.next());
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
       return {error.what(), samples.size()};
     }
     return {"did not end", samples.size()};

@@ -115,7 +115,7 @@ TEST_F(StreamHttpTest, EveryHostileReplyIsItsOwnVerdictAndTheSamplesAreTheSame) 
 TEST_F(StreamHttpTest, PrivateAddressesAreVerdictsUnlessAllowed) {
   config_.data.allow_private = false;
   Stream stream(config_, plan());
-  EXPECT_THROW(stream.next(), std::runtime_error);
+  EXPECT_THROW(stream.next(), HopelessList);
   EXPECT_EQ(stream.ledger().find(0)->fault, Fault::kRefusedAddress);
   EXPECT_TRUE(server_.requests().empty());
 }

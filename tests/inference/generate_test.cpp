@@ -240,7 +240,7 @@ TEST_F(Refusal, OfAForeignCheckpoint) {
   EXPECT_THAT(refuse_weights({{"atelier.spec", "{"}}), HasSubstr("not JSON"));
   EXPECT_THAT(refuse_weights({{"atelier.spec", "{}"}}), HasSubstr("kind"));
   json spec = tiny_diffusion();
-  spec["levels"] = 1;
+  spec.update({{"levels", 1}, {"channels", 4}, {"blocks", 1}});
   EXPECT_THAT(refuse_weights({{"atelier.spec", spec.dump()}}), HasSubstr("denoiser."));
   json huge = spec;
   huge.update({{"channels", 4096}, {"levels", 9}, {"blocks", 64}});

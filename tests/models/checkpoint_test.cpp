@@ -104,6 +104,9 @@ TEST_F(CheckpointTest, RefusesAStateThatSaysTooLittle) {
   text.replace(text.find("\"position\": 64"), 14, "\"position\": 65");
   publish_file(folder / "state.json", text);
   EXPECT_THAT(refusal(folder), HasSubstr("state.json is damaged"));
+  publish_file(folder / "state.json",
+               R"({"format":1,"deep":)" + std::string(2'000'000, '[') + std::string(2'000'000, ']') + "}");
+  EXPECT_THAT(refusal(folder), HasSubstr("nests deeper than 32"));
   publish_file(folder / "state.json", "[1,");
   EXPECT_THAT(refusal(folder), HasSubstr("not a JSON object"));
 }

@@ -39,14 +39,6 @@ TEST(Sampler, HeunsErrorFallsWithTheSquareOfTheSteps) {
   }
 }
 
-TEST(Sampler, EulersErrorFallsWithTheSteps) {
-  for (const int steps : {128, 256}) {
-    const double ratio = error_at_sigma_min(sample_euler, steps) / error_at_sigma_min(sample_euler, 2 * steps);
-    EXPECT_GT(ratio, 1.8) << steps;
-    EXPECT_LT(ratio, 2.2) << steps;
-  }
-}
-
 TEST(Sampler, HeunArrivesWhereTheExactSolutionDoes) {
   const torch::Tensor x = start_noise();
   const torch::Tensor pictures = sample_heun(gaussian_denoiser, x, noise_levels(256));
@@ -62,9 +54,6 @@ TEST(Sampler, CountsItsEvaluations) {
   };
   sample_heun(counting, start_noise(), noise_levels(10));
   EXPECT_EQ(calls, 19);
-  calls = 0;
-  sample_euler(counting, start_noise(), noise_levels(10));
-  EXPECT_EQ(calls, 10);
 }
 
 TEST(Sampler, OneStepIsTheDenoisersFirstAnswer) {

@@ -111,7 +111,10 @@ TEST_F(WeightsFileTest, RefusesWhatDoesNotDescribeANetworkOfItsSize) {
   EXPECT_THAT(refusal({tensors, {{"atelier.spec", "{}"}}}), HasSubstr("kind is missing"));
   json large = small_file().spec;
   large["channels"] = 4096;
-  EXPECT_THAT(refusal({tensors, {{"atelier.spec", large.dump()}}}), HasSubstr("larger network than the file holds"));
+  for (const int levels : {3, 1}) {
+    large["levels"] = levels;
+    EXPECT_THAT(refusal({tensors, {{"atelier.spec", large.dump()}}}), HasSubstr("larger network than the file holds"));
+  }
   for (const char* position : {"-1", "1e3", "18446744073709551616", " 7"})
     EXPECT_THAT(refusal({tensors, {{"atelier.spec", spec}, {"atelier.position", position}}}),
                 HasSubstr("is no position"));

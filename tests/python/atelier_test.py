@@ -319,7 +319,7 @@ class Errors(Case):
             image.unlink()
         stream = self.stream()
         for _ in range(2):
-            with self.assertRaisesRegex(RuntimeError, "verdict|could be had|failed"):
+            with self.assertRaisesRegex(ValueError, "verdict|could be had|failed"):
                 next(stream)
         self.assertGreater(stream.report()["failures"]["missing-file"], 0)
 

@@ -74,7 +74,7 @@ class AverageOfLength : public testing::Test {
 
   const ModelSpec spec_ = [] {
     ModelSpec spec;
-    spec.channels = 8;
+    spec.channels = 1;
     spec.levels = 1;
     return spec;
   }();

@@ -112,7 +112,7 @@ TEST_F(CheckpointsOfARun, NeedADiskThatHoldsTwo) {
   setenv("LD_PRELOAD", SMALL_DISK, 1);
   setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);
   std::string log;
-  EXPECT_EQ(run(arguments(run_dir, "diffusion"), &log), 1);
+  EXPECT_EQ(run(arguments(run_dir, "diffusion"), &log), 2);
   unsetenv("LD_PRELOAD");
   EXPECT_THAT(log, AllOf(HasSubstr("no room for two more checkpoints"), HasSubstr("and 100000 are free")));
   EXPECT_FALSE(fs::exists(run_dir / "positions"));
@@ -184,7 +184,7 @@ TEST_F(CheckpointsOfARun, CannotMoveTheCursorWhenInspected) {
   const fs::path file = folder_ / "hostile.safetensors";
   WeightsFile weights;
   weights.spec = {.image_size = 16, .labels = {"\x1b[2J"}, .channels = 8, .levels = 2, .attention_size = 8};
-  weights.tensors = {{"a", torch::zeros({2'000})}};
+  weights.tensors = {{"a", torch::zeros({5'000})}};
   weights.metadata = {{"title\n", "\x1b]0;"}};
   save_weights(file, weights);
   EXPECT_THAT(inspected({file}), AllOf(testing::Not(HasSubstr("\x1b")), HasSubstr("title\\x0a: \\x1b]0;")));

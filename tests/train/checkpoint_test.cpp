@@ -88,7 +88,7 @@ TEST(Checkpoint, NeedsRoomForTwoBesideThoseThatStay) {
   const auto refusal = [&](uint64_t position, const Keep& keep, uint64_t bytes) -> std::string {
     try {
       make_sure_of_room(run.path(), position, keep, bytes);
-    } catch (const std::runtime_error& error) {
+    } catch (const std::invalid_argument& error) {
       return error.what();
     }
     return "";

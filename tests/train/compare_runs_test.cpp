@@ -83,6 +83,14 @@ TEST_F(CompareRuns, ComparesEveryBitOfATensor) {
   EXPECT_THAT(compare(), ElementsAre(HasSubstr("denoiser.weight (1 of 6 numbers, by 0.5 at most)")));
 }
 
+TEST_F(CompareRuns, FindsTensorsThatOneRunAloneHas) {
+  snapshots_.at("resumed").model["denoiser.bias"] = torch::zeros(2);
+  EXPECT_THAT(compare(), ElementsAre("model.safetensors: 1 of 2 tensors differ, first denoiser.bias (only the resumed "
+                                     "run has it)"));
+  snapshots_.at("resumed").model.erase("denoiser.weight");
+  EXPECT_THAT(compare(), ElementsAre(HasSubstr("2 of 2 tensors differ")));
+}
+
 TEST_F(CompareRuns, ComparesWhatWasChosenButNotWhy) {
   snapshots_.at("straight").state["choices"] = {{"precision", "float32"}, {"precision_why", "9 ms against 12"}};
   snapshots_.at("resumed").state["choices"] = {{"precision", "float32"}, {"precision_why", "asked for"}};

@@ -106,6 +106,9 @@ TEST_F(Evaluating, ComparesEachPictureOnceHoweverTheRunWasBalanced) {
   words.insert(words.end(), {"--guidance", "4"});
   ASSERT_EQ(run(words, &log, &said), 0) << log;
   EXPECT_NE(nlohmann::json::parse(said)["fid"], plain["fid"]);
+  words.back() = "much";
+  EXPECT_EQ(run(words, &log), 2);
+  EXPECT_THAT(log, HasSubstr("--guidance takes a number from 0 to 100, not \"much\""));
 }
 
 TEST_F(Training, MeasuresEachHeldOutPictureOnceHoweverTheRunIsBalanced) {
@@ -176,8 +179,10 @@ TEST_F(Evaluating, NeedsPicturesToCompareWith) {
   EXPECT_EQ(run({"evaluate", whole, "--features", script(kQuarters)}, &log), 2);
   EXPECT_THAT(log, HasSubstr("--all"));
   EXPECT_EQ(run({"evaluate", whole, "--features", script(kQuarters), "--all"}, &log), 0) << log;
-  EXPECT_EQ(run({"evaluate", whole, "--features", script(kQuarters), "--all", "--guidance", "much"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("--guidance takes a number from 0 to 100, not \"much\""));
+  for (const char* flag : {"--guidance", "--steps"}) {
+    EXPECT_EQ(run({"evaluate", whole, "--features", script(kQuarters), "--all", flag, "2"}, &log), 2);
+    EXPECT_THAT(log, HasSubstr(std::string(flag) + " has no effect on a pix2pix model: leave it out"));
+  }
 }
 
 }  // namespace

@@ -4,10 +4,13 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
+#include <sys/mman.h>
 
 #include "tests/support/temporary_folder.h"
 #include "tests/train/fixtures.h"
 #include "tests/train/program.h"
+#include "train/memory_use.h"
 
 namespace atelier {
 namespace {
@@ -276,6 +279,49 @@ TEST_F(SmallMemory, OfNotEvenOneImageIsRefused) {
   EXPECT_EQ(run(plan, &log), 2);
   EXPECT_THAT(log, HasSubstr("Not even one image of 32 x 32 pixels fits into the memory of the machine"));
   EXPECT_FALSE(fs::exists(folder_ / "planned"));
+}
+
+TEST_F(SmallMemory, ThatDoesNotHoldTheWeightsIsSaid) {
+  limit_to(100'000);
+  std::string log;
+  EXPECT_EQ(run(of_eight(folder_ / "run", {{"model.channels", "64"}}), &log), 2);
+  EXPECT_THAT(log, HasSubstr("the start ran out of memory, before any step: set a smaller model.channels"));
+}
+
+TEST(MemoryBound, RefusesWhatTheMachineDoesNotHave) {
+  const uint64_t all = memory_of_machine().all;
+  const auto is_given = [&] {  // without being used, and beyond what the kernel takes for an obvious mistake
+    void* memory = mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory != MAP_FAILED && munmap(memory, all) == 0;
+  };
+  EXPECT_TRUE(is_given());
+  {
+    const MemoryBound bound;
+    EXPECT_FALSE(is_given());
+    EXPECT_NO_THROW(std::vector<char>(1 << 26)) << "there is more than that";
+  }
+  EXPECT_TRUE(is_given());
+}
+
+TEST(MemoryOfAGroup, IsTheLeastOfItsOwnAndThoseAboveIt) {
+  const TemporaryFolder top;
+  const auto say = [&](const char* file, const char* text) {
+    fs::create_directories((top / file).parent_path());
+    std::ofstream(top / file) << text << '\n';
+  };
+  constexpr uint64_t kNone = std::numeric_limits<uint64_t>::max();
+  EXPECT_EQ(limit_of_groups("0::/jobs/7/step\n", top.path()), kNone);
+  say("jobs/7/step/memory.max", "max");
+  say("jobs/7/memory.max", "4000");
+  say("jobs/memory.max", "9000");
+  EXPECT_EQ(limit_of_groups("0::/jobs/7/step\n", top.path()), 4000U);
+  EXPECT_EQ(limit_of_groups("0::/jobs\n", top.path()), 9000U);
+  EXPECT_EQ(limit_of_groups("0::/\n", top.path()), kNone);
+  EXPECT_EQ(limit_of_groups("0::/../jobs\n", top.path()), 9000U) << "as seen from another group";
+  say("memory/slurm/1/memory.limit_in_bytes", "3000");
+  say("memory/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(limit_of_groups("5:cpu:/x\n4:hugetlb,memory:/slurm/1\n0::/\n", top.path()), 3000U);
+  EXPECT_EQ(limit_of_groups("4:memory:/other/1\n", top.path()), 9223372036854771712U);
 }
 
 TEST_F(SmallMemory, EndsWith75AndGoesOnWithHalfAsMany) {

@@ -134,7 +134,7 @@ TEST_F(PlanOfARun, IsATableForPeople) {
   EXPECT_THAT(said,
               AllOf(HasSubstr("run         "), HasSubstr("starts at position 0 of 240, 60 steps of 4 samples"),
                     HasSubstr("model       diffusion at 16 pixels, denoiser "), HasSubstr("alive       100.0 %"),
-                    HasSubstr("dead        0.0 %: none"), HasSubstr("\nstream      "), HasSubstr("\nstep        "),
+                    HasSubstr("dead          0.0 %: none"), HasSubstr("\nstream      "), HasSubstr("\nstep        "),
                     HasSubstr("held-out losses"), HasSubstr("\nmemory      "), HasSubstr("\ncheckpoint  ")));
   EXPECT_THAT(said, HasSubstr("The run can work, and takes about"));
 }

@@ -105,6 +105,13 @@ TEST(Precision, AutoMeasuresAndSaysWhatItFound) {
       << choice.why;
 }
 
+TEST(Precision, AutoTakesTheFasterOne) {
+  EXPECT_EQ(faster_precision(12, 31).dtype, torch::kFloat32);
+  EXPECT_EQ(faster_precision(12, 31).why, "12 ms a test step against 31 in bfloat16");
+  EXPECT_EQ(faster_precision(31, 12).dtype, torch::kBFloat16);
+  EXPECT_EQ(faster_precision(31, 12).why, "12 ms a test step against 31 in float32");
+}
+
 TEST(Precision, TakesWhatIsAskedForAndKnowsTheNames) {
   EXPECT_EQ(choose_precision(Precision::kFloat16, torch::kCPU).dtype, torch::kFloat16);
   EXPECT_EQ(choose_precision(Precision::kBfloat16, torch::kCPU).dtype, torch::kBFloat16);

@@ -1,6 +1,7 @@
 #include "tests/train/program.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <fmt/format.h>
 #include <fstream>
@@ -12,10 +13,13 @@
 #include <thread>
 
 #include "base/files.h"
+#include "data/manifest.h"
 #include "images/encode.h"
 #include "models/checkpoint.h"
 #include "models/weights.h"
 #include "models/weights_file.h"
+#include "tests/support/loopback_server.h"
+#include "tests/support/scoped_environment.h"
 
 namespace atelier {
 namespace {
@@ -140,6 +144,88 @@ TEST_F(Training, EndsWithTheUsersCodeWhereTheListNamesNothing) {
   EXPECT_THAT(log, HasSubstr("gone"));
 }
 
+TEST_F(Training, SavesWhatItHasTrainedWhenTheStreamFails) {
+  std::atomic<int> asked = 0;
+  const test::LoopbackServer server([&](const test::HttpRequest& request, test::HttpReply& reply) {
+    if (++asked > 60) return static_cast<void>(reply.send_answer(400, "<Error><Code>ExpiredToken</Code></Error>"));
+    reply.send_answer(200, read_file(folder_ / request.path.substr(std::string("/b/").size())));
+  });
+  std::ofstream list(folder_ / "s3.csv");
+  list << "url,label\n";
+  for (int row = 0; row < kRows; ++row) list << "s3://b/" << row << ".png,chair\n";
+  list.close();
+  test::ScopedEnvironment aws;
+  aws.set("AWS_ACCESS_KEY_ID", "AKID");
+  aws.set("AWS_SECRET_ACCESS_KEY", "secret");
+  aws.set("AWS_ENDPOINT_URL", server.url(""));
+  std::string log;
+  EXPECT_EQ(run(arguments(folder_ / "run", "diffusion",
+                          {{"data.list", folder_ / "s3.csv"},
+                           {"data.allow_private", "true"},
+                           {"data.head", "never"},
+                           {"train.checkpoint_every", "1000"}}),
+                &log),
+            2);
+  EXPECT_THAT(log, HasSubstr("the session has ended"));
+  const auto saved = list_checkpoints(folder_ / "run");
+  ASSERT_EQ(saved.size(), 1U) << log;
+  EXPECT_GT(verify_checkpoint(saved[0]).position, 0U);
+}
+
+TEST_F(Training, GoesOnWithoutHeldOutPicturesThatCannotBeHad) {
+  std::string log;
+  const auto to_step = [&](const char* until) {
+    auto words = arguments(folder_ / "run", "pix2pix");
+    words.insert(words.end(), {"--until", until});
+    return run(words, &log);
+  };
+  ASSERT_EQ(to_step("3"), 0) << log;
+  EXPECT_THAT(log, HasSubstr(" held-out samples"));
+  const RowSet held_out = Manifest(folder_ / "list.csv").split(0.2, true);
+  ASSERT_FALSE(held_out.empty());
+  for (uint64_t i = 0; i < held_out.size(); ++i) fs::remove(folder_ / fmt::format("{}.png", held_out.at(i)));
+  EXPECT_EQ(to_step("6"), 0) << log;
+  EXPECT_THAT(log, HasSubstr("the held-out pictures cannot be had, and there will be no held-out loss: "));
+}
+
+TEST_F(Training, MeasuresAnEpochAnewThatItWasEndedIn) {
+  const fs::path run_dir = folder_ / "run", metrics = run_dir / "metrics.jsonl";
+  const auto to_step = [&](const char* until) {
+    auto words = arguments(run_dir, "pix2pix");
+    words.insert(words.end(), {"--until", until});
+    std::string log;
+    EXPECT_EQ(run(words, &log), 0) << log;
+  };
+  const auto held_out_lines = [&] {
+    std::vector<nlohmann::json> lines;
+    std::istringstream text(read_file(metrics));
+    for (std::string line; std::getline(text, line);)
+      if (auto json = nlohmann::json::parse(line); json["kind"] == "held_out") {
+        json.erase("time");
+        lines.push_back(json);
+      }
+    return lines;
+  };
+  to_step("6");
+  const auto measured = held_out_lines();
+  ASSERT_EQ(measured.size(), 2U);
+  std::string text = read_file(metrics);
+  text.resize(text.find("\n", text.find("\"held_out\"")) + 1);  // as if it had been killed right after its checkpoint
+  publish_file(metrics, text);
+  ASSERT_EQ(held_out_lines().size(), 1U);
+  to_step("7");
+  EXPECT_EQ(held_out_lines(), measured);
+}
+
+TEST_F(Training, RefusesATraceThatItCannotWrite) {
+  auto words = arguments(folder_ / "run", "pix2pix");
+  words.insert(words.end(), {"--trace", folder_ / "nowhere/trace"});
+  std::string log;
+  EXPECT_EQ(run(words, &log), 2);
+  EXPECT_THAT(log, HasSubstr("nowhere/trace cannot be written"));
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+}
+
 TEST_F(Training, SaysAtItsEndWhatWasReplaced) {
   fs::remove(folder_ / "3.png");
   std::string log;
@@ -192,7 +278,7 @@ TEST_F(Training, SaysThatItFailedWhenItDiverges) {
                            {"train.precision", "float16"},
                            {"train.steps_per_epoch", "1000"}}),
                 &log),
-            1);
+            2);
   EXPECT_THAT(log, HasSubstr("Training has diverged"));
   EXPECT_EQ(nlohmann::json::parse(read_file(run_dir / "status.json"))["state"], "failed");
   EXPECT_TRUE(list_checkpoints(run_dir).empty()) << "what diverged is not saved";
@@ -253,7 +339,7 @@ TEST_P(TrainingOfEachKind, RecordsWhatWasNotFiniteAndGivesUpInTheEnd) {
     EXPECT_EQ(line["samples"][n]["url"], (folder_ / (std::to_string(row) + ".png")).string());
   }
 
-  EXPECT_EQ(run(leg(damaged, "1000", "1"), &log), 1);
+  EXPECT_EQ(run(leg(damaged, "1000", "1"), &log), 2);
   EXPECT_THAT(log, testing::AllOf(HasSubstr("Training has diverged: loss or gradients were not finite in 101 steps"),
                                   HasSubstr("damaged/faults.jsonl says where"), testing::Not(HasSubstr("It began"))))
       << "the row began in the leg before";
@@ -301,6 +387,8 @@ TEST_P(TrainingOfEachKind, ProvesThatAResumedRunIsTheSame) {
   auto verify = arguments(run_dir, GetParam());
   verify.insert(verify.begin(), "verify-resume");
   verify.insert(verify.end(), {"--steps", "7", "--legs", "3"});
+  for (std::string& word : verify)
+    if (word == run_dir) word += "/";
   std::string log, said;
   ASSERT_EQ(run(verify, &log, &said), 0) << log;
   EXPECT_EQ(said, "the same run: 7 steps straight and in 3 legs, every entry, loss and tensor bit for bit\n");

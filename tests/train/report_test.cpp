@@ -70,11 +70,16 @@ TEST(Report, StaysInOrderWhenARunGoesBack) {
     report_steps(report, clock, 30);
     report.samples(clock, Image(4, 4));
   }
+  const std::vector<std::filesystem::path> others = {"samples/20240101-compare.png", "samples/000000000240.jpg",
+                                                     "events/events.out.tfevents.1712345678.host"};
+  for (const auto& other : others) std::ofstream(run / other) << "of somebody else";
+  std::filesystem::create_directories(run / "samples/999999999999/kept");
   std::ofstream(run / "metrics.jsonl", std::ios::app) << "{\"position\": 50, \"cut off by a k";
   Clock resumed = start;
   for (int i = 0; i < 15; ++i) resumed.advance();
   Report report(run.path(), kPlayers, resumed, 100);
   EXPECT_FALSE(std::filesystem::exists(run / "samples/000000000240.png"));
+  for (const auto& other : others) EXPECT_TRUE(std::filesystem::exists(run / other)) << other;
   report_steps(report, resumed, 10);
   std::vector<uint64_t> steps;
   for (const auto& line : metrics_of(run.path())) steps.push_back(line["step"]);

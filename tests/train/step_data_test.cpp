@@ -295,6 +295,11 @@ TEST_F(Steps, RefusesWhatItCannotTell) {
   const auto told = lines_of({"--step", "1:4", "--data.connections", "2"});
   ASSERT_EQ(told.size(), 16U);
   for (const json& sample : told) EXPECT_TRUE(sample["loss"].is_null());
+  const fs::path newer = checkpoint_folder(run_dir(), 20);
+  fs::create_directories(newer);
+  std::ofstream(newer / "state.json") << R"({"format":2})";
+  EXPECT_THAT(refusal({"--step", "4"}), HasSubstr("by a newer version of atelier"));
+  fs::remove_all(newer);
   const fs::path verdicts = list_checkpoints(run_dir()).back() / "verdicts.jsonl";
   std::ofstream(verdicts, std::ios::app) << " ";
   std::string said, log;

@@ -241,7 +241,7 @@ TEST(Trainer, TakesAnOverflowForAFaultOnlyAtTheSmallestScale) {
   for (int i = 0; i < 99; ++i) step();
   EXPECT_NO_THROW(trainer.refuse_divergence());
   step();
-  EXPECT_THROW(trainer.refuse_divergence(), std::runtime_error);
+  EXPECT_THROW(trainer.refuse_divergence(), std::invalid_argument);
 }
 
 TEST(Trainer, CountsARowOfFaultsThroughOverflows) {
@@ -289,15 +289,17 @@ class AskedNumbers {
 };
 
 TEST(Trainer, AsksTheDeviceForNoNumberWithinAStep) {
-  const auto network = rough_network("diffusion");
+  const auto network = rough_network("diffusion"), drawer = rough_network("pix2pix");
   TwoLines lines;
   for (const Precision precision : {Precision::kFloat32, Precision::kFloat16}) {
     Config config = small_config();
     config.train.precision = precision;
-    Trainer one(*network, config, small_state(config)), two(lines, config, small_state(config));
+    Trainer one(*network, config, small_state(config)), two(lines, config, small_state(config)),
+        three(*drawer, config, small_state(config));
     const AskedNumbers asked;
     one.step(pictures_at(0, 4));
     two.step(examples_at(0, 4));
+    three.step(pictures_at(0, 4));
     EXPECT_EQ(asked.count, 0);
     torch::ones({1}).item<float>();
     EXPECT_EQ(asked.count, 1) << "the counting works";
@@ -313,7 +315,7 @@ TEST(Trainer, GivesUpWhenNothingIsFiniteAnyMore) {
   try {
     run.trainer.refuse_divergence();
     FAIL();
-  } catch (const std::runtime_error& error) {
+  } catch (const std::invalid_argument& error) {
     EXPECT_NE(std::string(error.what()).find("101 steps in a row, up to step 101; runs/train/faults.jsonl says where"),
               std::string::npos)
         << error.what();
@@ -335,11 +337,11 @@ TEST(Trainer, ComputesHeldOutLossesOfBothWeights) {
   SmallRun run;
   run.steps(30);
   const Examples kept = examples_at(1000, 40);  // more than one batch of them
-  const MeanLoss loss = held_out_loss(run.trainer, kept).loss;
+  const MeanLoss loss = held_out_loss(run.trainer, kept)->loss;
   const torch::NoGradGuard no_grad;
   EXPECT_NEAR(loss.raw, run.objective.held_out_loss(kept, 0).mean().item<double>(), 1e-6);
   EXPECT_NE(loss.average, loss.raw);
-  EXPECT_NEAR(held_out_loss(run.trainer, kept).loss.raw, loss.raw, 0) << "the weights are handed back";
+  EXPECT_NEAR(held_out_loss(run.trainer, kept)->loss.raw, loss.raw, 0) << "the weights are handed back";
 }
 
 TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
@@ -347,7 +349,7 @@ TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
   run.steps(30);
   Examples kept = examples_at(1000, 40);
   kept.labels = torch::arange(40).remainder(3) - 1;  // none, the first and the second
-  const HeldOutLoss loss = held_out_loss(run.trainer, kept);
+  const HeldOutLoss loss = held_out_loss(run.trainer, kept).value();
   ASSERT_EQ(loss.labels.size(), 3U);
   const torch::NoGradGuard no_grad;
   const torch::Tensor each = run.objective.held_out_loss(kept, 0);
@@ -358,9 +360,21 @@ TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
     EXPECT_NEAR(own.loss.raw, each.masked_select(kept.labels.eq(label)).mean().item<double>(), 1e-6);
     EXPECT_NE(own.loss.average, own.loss.raw);
   }
-  EXPECT_EQ(held_out_loss(run.trainer, kept).set, loss.set);
+  EXPECT_EQ(held_out_loss(run.trainer, kept)->set, loss.set);
   kept.images[39] = 1 - kept.images[39];
-  EXPECT_NE(held_out_loss(run.trainer, kept).set, loss.set);
+  EXPECT_NE(held_out_loss(run.trainer, kept)->set, loss.set);
+}
+
+TEST(Trainer, StopsShowingWhenAsked) {
+  SmallRun run;
+  std::stop_source stop;
+  EXPECT_TRUE(held_out_loss(run.trainer, examples_at(1000, 40), stop.get_token()));
+  EXPECT_TRUE(sample_grid(run.trainer, {}, stop.get_token()));
+  stop.request_stop();
+  const torch::Tensor before = run.objective.players()[0].module->parameters()[0].detach().clone();
+  EXPECT_FALSE(held_out_loss(run.trainer, examples_at(1000, 40), stop.get_token()));
+  EXPECT_FALSE(sample_grid(run.trainer, {}, stop.get_token()));
+  EXPECT_TRUE(torch::equal(run.objective.players()[0].module->parameters()[0], before)) << "the weights are back";
 }
 
 TEST(Trainer, ShowsExamplesOfEveryLabel) {
@@ -373,7 +387,7 @@ TEST(Trainer, ShowsExamplesOfEveryLabel) {
 
 TEST(Trainer, ShowsARowOfVariationsForEachLabel) {
   SmallRun run;
-  const Image grid = sample_grid(run.trainer, {});
+  const Image grid = sample_grid(run.trainer, {}).value();
   EXPECT_EQ(grid.width, 4 * 2 + 3 * 4) << "four pictures of 2 pixels, gaps of 4";
   EXPECT_EQ(grid.height, 2 * 2 + 4);
   const auto grey_at = [&](int x, int y) { return grid.rgb[static_cast<size_t>(y * grid.width + x) * 3]; };
