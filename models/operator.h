@@ -1,7 +1,6 @@
 #pragma once
 
 #include <ATen/SequenceNumber.h>
-#include <ATen/autocast_mode.h>
 #include <ATen/record_function.h>
 #include <torch/autograd.h>
 #include <torch/types.h>
@@ -10,11 +9,6 @@
 
 /// Operators of our own that profilers and FaultFinder see as they see LibTorch's.
 namespace atelier {
-
-/// Whether they are for `x`: in float32 on a CPU, where autocast does not ask for 16 bits.
-inline bool is_for_own_operators(const torch::Tensor& x) {
-  return x.is_cpu() && x.scalar_type() == torch::kFloat32 && !at::autocast::is_autocast_enabled(at::kCPU);
-}
 
 /// The number that the next operator's node in the backward pass will have; -1: it will have none.
 inline int64_t next_node() {

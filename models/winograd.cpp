@@ -1,6 +1,7 @@
 #include "models/winograd.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <algorithm>
 
 #include "models/operator.h"
@@ -145,8 +146,9 @@ struct WinogradFunction : torch::autograd::Function<WinogradFunction> {
 }  // namespace
 
 bool winograd_fits(const torch::Tensor& x, const torch::Tensor& weight) {
-  return is_for_own_operators(x) && weight.scalar_type() == torch::kFloat32 &&
-         std::min(weight.size(0), weight.size(1)) >= kFewestChannels && shape_of(x).tiles() >= kFewestTiles;
+  return x.is_cpu() && !at::autocast::is_autocast_enabled(at::kCPU) && x.scalar_type() == torch::kFloat32 &&
+         weight.scalar_type() == torch::kFloat32 && std::min(weight.size(0), weight.size(1)) >= kFewestChannels &&
+         shape_of(x).tiles() >= kFewestTiles;
 }
 
 torch::Tensor winograd_convolution(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias) {

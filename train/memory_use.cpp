@@ -63,7 +63,8 @@ MemoryUse memory_of_machine() {
   return {.where = "the machine", .peak = of_process("VmHWM:"), .all = std::min(limit_of_groups(groups), physical)};
 }
 
-MemoryBound::MemoryBound() {
+MemoryBound::MemoryBound(torch::Device device) {
+  if (!device.is_cpu()) return;
   const uint64_t all = memory_of_machine().all, own = std::min(of_process("VmRSS:"), all);
   const uint64_t available = kibibytes_in("/proc/meminfo", "MemAvailable:");
   const uint64_t more = available > 0 ? std::min(all - own, available) : all - own;

@@ -26,11 +26,12 @@ MemoryUse memory_of(torch::Device device);
 ///   top     where they are mounted
 uint64_t limit_of_groups(const std::string& groups, const std::filesystem::path& top = "/sys/fs/cgroup");
 
-/// While it lives, this process is refused memory that the machine does not have: an allocation fails, where the kernel
-/// would give it and end the process once it is used. For all threads; one at a time.
+/// While it lives, a process that computes on a CPU is refused memory that the machine does not have: an allocation
+/// fails, where the kernel would give it and end the process once it is used. A GPU refuses by itself. For all threads;
+/// one at a time.
 class MemoryBound {
  public:
-  MemoryBound();
+  explicit MemoryBound(torch::Device device);
   ~MemoryBound();
   MemoryBound(const MemoryBound&) = delete;
   MemoryBound& operator=(const MemoryBound&) = delete;

@@ -68,8 +68,7 @@ std::optional<uint64_t> largest_that_fits(uint64_t batch, const std::function<bo
 
 uint64_t find_micro_batch(Trainer& trainer, const Size& frame, const std::function<void(uint64_t)>& told) {
   const torch::Device device = trainer.state().choices.device;
-  std::optional<MemoryBound> bound;
-  if (device.is_cpu()) bound.emplace();
+  const MemoryBound bound(device);
   const auto fits = [&](uint64_t images) {
     told(images);
     try {

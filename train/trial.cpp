@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <new>
 #include <numeric>
-#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -181,8 +180,7 @@ StepTrial try_steps(Trainer& trainer, const Batch& batch, const Size& frame, int
   const Examples got = to_examples(batch, torch::kCPU);
   const Examples square = fitted(got, 1, {side, side});
   const torch::Device device = trainer.state().choices.device;
-  std::optional<MemoryBound> bound;
-  if (device.is_cpu()) bound.emplace();
+  const MemoryBound bound(device);
   try {
     time_steps(trial, trainer, slice(fitted(got, batch.size, frame), 0, batch.size, device), told);
     told("computing a part of a held-out loss");

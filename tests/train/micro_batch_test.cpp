@@ -296,7 +296,9 @@ TEST(MemoryBound, RefusesWhatTheMachineDoesNotHave) {
   };
   EXPECT_TRUE(is_given());
   {
-    const MemoryBound bound;
+    const MemoryBound of_a_gpu(torch::kCUDA);
+    EXPECT_TRUE(is_given());
+    const MemoryBound bound(torch::kCPU);
     EXPECT_FALSE(is_given());
     EXPECT_NO_THROW(std::vector<char>(1 << 26)) << "there is more than that";
   }

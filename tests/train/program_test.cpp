@@ -18,8 +18,8 @@
 #include "models/checkpoint.h"
 #include "models/weights.h"
 #include "models/weights_file.h"
+#include "tests/data/s3_fixture.h"
 #include "tests/support/loopback_server.h"
-#include "tests/support/scoped_environment.h"
 
 namespace atelier {
 namespace {
@@ -154,9 +154,8 @@ TEST_F(Training, SavesWhatItHasTrainedWhenTheStreamFails) {
   list << "url,label\n";
   for (int row = 0; row < kRows; ++row) list << "s3://b/" << row << ".png,chair\n";
   list.close();
-  test::ScopedEnvironment aws;
-  aws.set("AWS_ACCESS_KEY_ID", "AKID");
-  aws.set("AWS_SECRET_ACCESS_KEY", "secret");
+  test::AwsEnvironment aws;
+  aws.set_keys("AKID", "secret");
   aws.set("AWS_ENDPOINT_URL", server.url(""));
   std::string log;
   EXPECT_EQ(run(arguments(folder_ / "run", "diffusion",
