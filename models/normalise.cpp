@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 #include <algorithm>
+#include <memory>
 
 #include "models/operator.h"
 
@@ -57,13 +58,52 @@ const float* row(const torch::Tensor& table, int64_t sample) {
   return table.const_data_ptr<float>() + sample * table.size(1);
 }
 
+torch::Tensor in_float32(const torch::Tensor& tensor) { return tensor.to(torch::kFloat32).contiguous(); }
+
+/// The numbers of pictures in channels_last order, as float32 block by block: those of 16 bits are converted where
+/// they are worked on, while they are in the caches.
+class Pixels {
+ public:
+  explicit Pixels(const torch::Tensor& x) : x_(x.detach().contiguous(torch::MemoryFormat::ChannelsLast)) {}
+
+  /// The numbers of a block; `copy` keeps them if they are converted.
+  const float* read(int64_t at, PixelBlock block, std::unique_ptr<float[]>& copy) const {
+    if (const float* numbers = start<float>()) return numbers + at;
+    copy = std::make_unique_for_overwrite<float[]>(block.size());
+    if (const auto* numbers = start<c10::BFloat16>()) widen(numbers + at, block, copy.get());
+    if (const auto* numbers = start<c10::Half>()) widen(numbers + at, block, copy.get());
+    return copy.get();
+  }
+
+  /// Makes what work(numbers) writes the numbers of a block.
+  template <class Work>
+  void write(int64_t at, PixelBlock block, const Work& work) const {
+    if (float* numbers = start<float>()) return work(numbers + at);
+    const auto written = std::make_unique_for_overwrite<float[]>(block.size());
+    work(written.get());
+    if (auto* numbers = start<c10::BFloat16>()) narrow(written.get(), block, numbers + at);
+    if (auto* numbers = start<c10::Half>()) narrow(written.get(), block, numbers + at);
+  }
+
+ private:
+  /// Null: they are of another type.
+  template <class Number>
+  Number* start() const {
+    return x_.scalar_type() == c10::CppTypeToScalarType<Number>::value ? x_.data_ptr<Number>() : nullptr;
+  }
+
+  torch::Tensor x_;
+};
+
 /// Mean and 1 / deviation of each group, for each of its channels: float64 [N, C].
 std::pair<torch::Tensor, torch::Tensor> moments(const torch::Tensor& x, int64_t groups) {
   const Blocks blocks(x);
-  const torch::Tensor origin = x.select(3, 0).select(2, 0).contiguous();  // [N, C]
+  const Pixels from(x);
+  const torch::Tensor origin = in_float32(x.select(3, 0).select(2, 0));  // [N, C]
   const torch::Tensor sums = blocks.room();
   blocks.each([&](int64_t sample, int64_t at, PixelBlock block, int64_t number) {
-    sum_moments(x.const_data_ptr<float>() + at, row(origin, sample), block,
+    std::unique_ptr<float[]> copy;
+    sum_moments(from.read(at, block, copy), row(origin, sample), block,
                 sums.data_ptr<float>() + number * 2 * blocks.channels);
   });
   const torch::Tensor total = blocks.total(sums);
@@ -77,48 +117,46 @@ std::pair<torch::Tensor, torch::Tensor> moments(const torch::Tensor& x, int64_t 
   return {mean, for_channels((variance.clamp_min(0) + kEpsilon).rsqrt(), blocks.channels)};
 }
 
-torch::Tensor in_float32(const torch::Tensor& tensor) { return tensor.to(torch::kFloat32).contiguous(); }
-
-torch::Tensor pixels_in_float32(const torch::Tensor& x) {
-  return x.to(torch::kFloat32).contiguous(torch::MemoryFormat::ChannelsLast);
-}
-
 struct NormaliseFunction : torch::autograd::Function<NormaliseFunction> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& given, const torch::Tensor& scale,
                                const torch::Tensor& shift, int64_t groups, int64_t activation) {
-    const torch::Tensor x = pixels_in_float32(given);
+    const torch::Tensor x = given.contiguous(torch::MemoryFormat::ChannelsLast);
     const auto [mean, inverse] = moments(x, groups);
     const torch::Tensor middle = in_float32(mean), factor = in_float32(scale * inverse), summand = in_float32(shift);
     torch::Tensor y = torch::empty_like(x);
+    const Pixels from(x), to(y);
     Blocks(x).each([&](int64_t sample, int64_t at, PixelBlock block, int64_t) {
-      scale_and_activate(x.const_data_ptr<float>() + at,
-                         {row(middle, sample), row(factor, sample), row(summand, sample)},
-                         static_cast<Activation>(activation), block, y.data_ptr<float>() + at);
+      std::unique_ptr<float[]> copy;
+      const float* numbers = from.read(at, block, copy);
+      to.write(at, block, [&](float* results) {
+        scale_and_activate(numbers, {row(middle, sample), row(factor, sample), row(summand, sample)},
+                           static_cast<Activation>(activation), block, results);
+      });
     });
-    const torch::Tensor kept = given.scalar_type() == torch::kFloat32 ? x : given;
-    context->save_for_backward({kept, scale, inverse, middle, factor, summand});
+    context->save_for_backward({x, scale, inverse, middle, factor, summand});
     context->saved_data["groups"] = groups;
     context->saved_data["activation"] = activation;
-    return y.to(given.scalar_type());
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     return as_operator(kBackwardName, {gradients[0], saved[0], saved[1]}, /*node=*/-1, [&] {
-      return gradients_of(saved, pixels_in_float32(gradients[0]), context->saved_data["groups"].toInt(),
+      return gradients_of(saved, gradients[0], context->saved_data["groups"].toInt(),
                           static_cast<Activation>(context->saved_data["activation"].toInt()));
     });
   }
 
   static variable_list gradients_of(const variable_list& saved, const torch::Tensor& outer, int64_t groups,
                                     Activation activation) {
-    const torch::Tensor x = pixels_in_float32(saved[0]), &scale = saved[1], &inverse = saved[2], &middle = saved[3],
-                        &factor = saved[4];
+    const torch::Tensor &x = saved[0], &scale = saved[1], &inverse = saved[2], &middle = saved[3], &factor = saved[4];
     const Blocks blocks(x);
+    const Pixels from(x), later(outer);
     const torch::Tensor sums = blocks.room();
-    torch::Tensor inner = torch::empty_like(x);
+    const torch::Tensor inner = torch::empty_like(x, torch::kFloat32);
     blocks.each([&](int64_t sample, int64_t at, PixelBlock block, int64_t number) {
-      undo_activation(x.const_data_ptr<float>() + at, outer.const_data_ptr<float>() + at,
+      std::unique_ptr<float[]> copy, later_copy;
+      undo_activation(from.read(at, block, copy), later.read(at, block, later_copy),
                       {row(middle, sample), row(factor, sample), row(saved[5], sample)}, activation, block,
                       inner.data_ptr<float>() + at, sums.data_ptr<float>() + number * 2 * blocks.channels);
     });
@@ -128,15 +166,17 @@ struct NormaliseFunction : torch::autograd::Function<NormaliseFunction> {
       return for_channels(over_groups(scale * sum, groups) / numbers, blocks.channels) * inverse;
     };
     const torch::Tensor slope = in_float32(-share(total[1]) * inverse.square()), offset = in_float32(-share(total[0]));
+    torch::Tensor gradient = x.scalar_type() == torch::kFloat32 ? inner : torch::empty_like(x);
+    const Pixels to(gradient);
     blocks.each([&](int64_t sample, int64_t at, PixelBlock block, int64_t) {
-      add_moments(x.const_data_ptr<float>() + at, {row(middle, sample), row(factor, sample), row(offset, sample)},
-                  row(slope, sample), block, inner.data_ptr<float>() + at);
+      std::unique_ptr<float[]> copy;
+      const float* read = from.read(at, block, copy);
+      to.write(at, block, [&](float* results) {
+        add_moments(read, {row(middle, sample), row(factor, sample), row(offset, sample)}, row(slope, sample), block,
+                    inner.const_data_ptr<float>() + at, results);
+      });
     });
-    return {inner.to(saved[0].scalar_type()),
-            (total[1] * inverse).to(scale.scalar_type()),
-            total[0].to(scale.scalar_type()),
-            {},
-            {}};
+    return {gradient, (total[1] * inverse).to(scale.scalar_type()), total[0].to(scale.scalar_type()), {}, {}};
   }
 };
 

@@ -17,9 +17,9 @@ namespace atelier {
 ///   scale, shift  float [C] or [N, C]
 ///   returns       like x
 ///
-/// In float32 on a CPU the numbers are read twice and written once, in channels_last order, and so on the way back;
-/// those of 16 bits are computed in float32. Elsewhere LibTorch's operators do it one after another. Sums are added in
-/// an order that threads do not change.
+/// On a CPU the numbers are read twice and written once, in channels_last order, and so on the way back; those of 16
+/// bits are computed in float32, block by block. Elsewhere LibTorch's operators do it one after another. Sums are added
+/// in an order that threads do not change.
 torch::Tensor normalise(const torch::Tensor& x, int64_t groups, const torch::Tensor& scale, const torch::Tensor& shift,
                         Activation activation);
 

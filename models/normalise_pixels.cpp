@@ -103,6 +103,11 @@ ATELIER_INLINE void undo_activation(const float* x, const float* gradient, Scale
   }
 }
 
+template <class From, class To>
+ATELIER_INLINE void convert(const From* x, PixelBlock block, To* y) {
+  for (size_t i = 0; i < block.size(); ++i) y[i] = static_cast<To>(x[i]);
+}
+
 }  // namespace
 
 ATELIER_VECTOR_CLONES
@@ -153,7 +158,8 @@ void undo_activation(const float* x, const float* gradient, ScaleShift numbers, 
 }
 
 ATELIER_VECTOR_CLONES
-void add_moments(const float* x, ScaleShift numbers, const float* slope, PixelBlock block, float* inner) {
+void add_moments(const float* x, ScaleShift numbers, const float* slope, PixelBlock block, const float* inner,
+                 float* gradient) {
   for (int64_t channel = 0; channel < block.channels; channel += kLanes) {
     const int64_t count = block.channels - channel;
     const Numbers own(numbers, channel, count);
@@ -161,12 +167,24 @@ void add_moments(const float* x, ScaleShift numbers, const float* slope, PixelBl
     load(incline, slope + channel, count);
     for (int64_t pixel = 0; pixel < block.pixels; ++pixel) {
       const int64_t at = pixel * block.channels + channel;
-      Lanes value, gradient;
+      Lanes value, outer;
       load(value, x + at, count);
-      load(gradient, inner + at, count);
-      store(own.scale * gradient + incline * (value - own.mean) + own.shift, inner + at, count);
+      load(outer, inner + at, count);
+      store(own.scale * outer + incline * (value - own.mean) + own.shift, gradient + at, count);
     }
   }
 }
+
+ATELIER_VECTOR_CLONES
+void widen(const c10::BFloat16* x, PixelBlock block, float* y) { convert(x, block, y); }
+
+ATELIER_VECTOR_CLONES
+void widen(const c10::Half* x, PixelBlock block, float* y) { convert(x, block, y); }
+
+ATELIER_VECTOR_CLONES
+void narrow(const float* x, PixelBlock block, c10::BFloat16* y) { convert(x, block, y); }
+
+ATELIER_VECTOR_CLONES
+void narrow(const float* x, PixelBlock block, c10::Half* y) { convert(x, block, y); }
 
 }  // namespace atelier

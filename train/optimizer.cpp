@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 
 #include <fmt/format.h>
+#include <optional>
 #include <stdexcept>
 
 namespace atelier {
@@ -9,11 +10,6 @@ namespace {
 torch::Device device_of(const Player& player) {
   const auto parameters = player.module->parameters();
   return parameters.empty() ? torch::Device(torch::kCPU) : parameters.front().device();
-}
-
-/// Length of all gradients laid end to end.
-torch::Tensor total_norm(const std::vector<torch::Tensor>& gradients) {
-  return torch::stack(at::_foreach_norm(gradients, 2)).norm();
 }
 
 }  // namespace
@@ -66,26 +62,33 @@ void Optimizer::backward(const torch::Tensor& loss) {
 
 PendingUpdate Optimizer::step(double rate, double clip, const PendingUpdate* before) {
   const torch::NoGradGuard no_grad;
-  torch::Tensor found_inf = scaler_.unscale(gradients_);
+  const torch::Tensor norm = length();
+  torch::Tensor found_inf = norm.isfinite().logical_not();
   const torch::Tensor bad_loss = loss_.isfinite().logical_not();
   torch::Tensor fault = bad_loss.logical_or(scaler_.exhausted().logical_and(found_inf));
   if (before) fault.logical_or_(before->fault);
   found_inf.logical_or_(bad_loss);
   const torch::Tensor skipped = fault.logical_or(found_inf).to(torch::kFloat32);
-  const torch::Tensor norm = total_norm(gradients_);
-  if (clip > 0) at::_foreach_mul_(gradients_, (clip / (norm + 1e-6)).clamp_max(1.0));
   steps_ += 1 - skipped;
   const std::vector<torch::Tensor> steps(names_.size(), steps_);  // one count for all: they are updated together
+  std::optional<torch::Tensor> divisor;                           // of the gradients, within the kernel
+  if (scaler_.adapts()) divisor = scaler_.divisor();
+  if (clip > 0) divisor = scaler_.divisor() * ((norm + 1e-6) / clip).clamp_min(1);
   at::_fused_adamw_(parameters_, gradients_, mean_, square_, {}, steps, rate, adam_.beta1, adam_.beta2, weight_decay_,
-                    adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, skipped);
-  scaler_.update(found_inf);
-  return {loss_, norm.view({1}), skipped, fault.to(torch::kFloat32)};
+                    adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, divisor, skipped);
+  scaler_.update(found_inf.to(torch::kFloat32));
+  return {loss_, norm, skipped, fault.to(torch::kFloat32)};
 }
 
 bool Optimizer::finite() {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor found_inf = scaler_.unscale(gradients_);
-  return loss_.isfinite().logical_and(found_inf == 0).item<bool>();
+  return loss_.isfinite().logical_and(length().isfinite()).item<bool>();
+}
+
+/// Of all gradients laid end to end, float32 [1]. Not finite where one of them is not, or is so large that its square
+/// is not: that would stay in Adam's mean of the squares for good.
+torch::Tensor Optimizer::length() const {
+  return torch::stack(at::_foreach_norm(gradients_, 2)).norm() / scaler_.divisor();
 }
 
 std::map<std::string, torch::Tensor> Optimizer::state() const {

@@ -29,7 +29,7 @@ struct PendingUpdate {
 std::vector<Update> read_updates(const std::vector<PendingUpdate>& pending);
 
 /// AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; without decay it is Adam)
-/// for one player: unscale, clip, update in LibTorch's fused kernel. Owns the gradients, which stay allocated.
+/// for one player: unscale, clip and update in LibTorch's fused kernel. Owns the gradients, which stay allocated.
 ///
 /// The module must keep its parameters (no additions, no other device) while this lives. Not thread-safe.
 class Optimizer {
@@ -43,12 +43,12 @@ class Optimizer {
   /// Adds the gradients of `loss` (one number, float32) to this player's.
   void backward(const torch::Tensor& loss);
 
-  /// One update with this learning rate; gradients longer than `clip` are shortened to it (0: never). A loss or
-  /// gradient that is not finite skips the update, in any precision, and so does a fault in `before`, the update of
-  /// another player in the same step. The device decides: nothing waits for it.
+  /// One update with this learning rate; gradients longer than `clip` are shortened to it (0: never). A loss or a
+  /// gradient's length that is not finite skips the update, in any precision, and so does a fault in `before`, the
+  /// update of another player in the same step. The device decides: nothing waits for it.
   PendingUpdate step(double rate, double clip, const PendingUpdate* before = nullptr);
 
-  /// Instead of a step: whether losses and gradients since zero_gradients are finite. Spends the gradients, and waits.
+  /// Instead of a step: whether losses and gradients since zero_gradients are finite. Waits for the device.
   bool finite();
 
   /// "<player>.exp_avg.<parameter>", "<player>.exp_avg_sq.<parameter>" and "<player>.step" (float32 [1]). The tensors
@@ -63,6 +63,8 @@ class Optimizer {
   const GradientScaler& scaler() const { return scaler_; }
 
  private:
+  torch::Tensor length() const;
+
   std::string player_;
   AdamSettings adam_;
   double weight_decay_;

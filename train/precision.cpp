@@ -141,12 +141,6 @@ GradientScaler::GradientScaler(torch::ScalarType dtype, torch::Device device)
 
 torch::Tensor GradientScaler::scale(const torch::Tensor& loss) const { return adapts_ ? loss * scale_[0] : loss; }
 
-torch::Tensor GradientScaler::unscale(const std::vector<torch::Tensor>& gradients) const {
-  torch::Tensor found_inf = torch::zeros_like(scale_);
-  at::_amp_foreach_non_finite_check_and_unscale_(gradients, found_inf, scale_.reciprocal());
-  return found_inf;
-}
-
 void GradientScaler::update(const torch::Tensor& found_inf) {
   if (!adapts_) return;
   at::_amp_update_scale_(scale_, growth_, found_inf, kGrowth, kBackoff, kGrowthInterval);

@@ -44,7 +44,7 @@ class Autocast {
   torch::ScalarType dtype_before_;
 };
 
-/// Keeps small float16 gradients from vanishing: the loss is multiplied by `scale`, the gradients are divided by it, a
+/// Keeps small float16 gradients from vanishing: the loss is multiplied by a scale, the gradients are divided by it, a
 /// step whose gradients overflow is skipped and halves the scale, 2,000 good ones in a row double it (Micikevicius et
 /// al. 2018, section 3.2). It never falls below kSmallestScale. For float32 and bfloat16 the scale stays 1; steps that
 /// are not finite are skipped all the same.
@@ -58,13 +58,14 @@ class GradientScaler {
   /// loss * scale.
   torch::Tensor scale(const torch::Tensor& loss) const;
 
-  /// Divides `gradients` by the scale, in place. Returns float32 [1]: 1 when any of them is not finite, else 0.
-  torch::Tensor unscale(const std::vector<torch::Tensor>& gradients) const;
+  /// What the gradients of scale(loss) are to be divided by: float32 [1], on the device. 1 unless `adapts`.
+  const torch::Tensor& divisor() const { return scale_; }
+  bool adapts() const { return adapts_; }
 
   /// bool [1], on the device: a smaller scale cannot help.
   torch::Tensor exhausted() const { return scale_.le(kSmallestScale); }
 
-  /// Adapts the scale after a step with this result of unscale().
+  /// Adapts the scale after a step; `found_inf`, float32 [1]: 1 when its gradients were not finite, else 0.
   void update(const torch::Tensor& found_inf);
 
   double current_scale() const;

@@ -78,6 +78,33 @@ TEST(Optimizer, SkipsAnUpdateWhoseLossIsNotFinite) {
   }
 }
 
+TEST(Optimizer, SkipsAnUpdateThatWouldFillItsSecondMomentForGood) {
+  const auto layer = std::make_shared<Layer>();
+  Optimizer optimizer(player_of(layer), 0, torch::kFloat32);
+  const Update update = step_with(optimizer, known_loss(*layer, 0) * 1e25);
+  EXPECT_TRUE(update.skipped);
+  EXPECT_TRUE(update.fault);
+  EXPECT_TRUE(std::isfinite(update.loss));
+  EXPECT_EQ(optimizer.state().at("generator.exp_avg_sq.weight").abs().max().item<float>(), 0);
+}
+
+TEST(Optimizer, UpdatesFromAScaledLossAsFromTheLossItself) {
+  for (const double clip : {0.0, 0.5, 100.0}) {
+    const auto layer = std::make_shared<Layer>(), scaled = std::make_shared<Layer>();
+    Optimizer optimizer(player_of(layer), 0, torch::kFloat32), other(player_of(scaled), 0, torch::kFloat16);
+    for (int step = 0; step < 5; ++step) {
+      const Update wanted = step_with(optimizer, known_loss(*layer, step), 1e-2, clip);
+      const Update update = step_with(other, known_loss(*scaled, step), 1e-2, clip);
+      EXPECT_NEAR(update.norm, wanted.norm, 1e-6);
+      EXPECT_NEAR(update.loss, wanted.loss, 1e-6);
+    }
+    EXPECT_TRUE(torch::allclose(layer->weight, scaled->weight, 1e-6, 1e-7)) << clip;
+    EXPECT_TRUE(torch::allclose(optimizer.state().at("generator.exp_avg_sq.weight"),
+                                other.state().at("generator.exp_avg_sq.weight"), 1e-5, 1e-9))
+        << clip;
+  }
+}
+
 TEST(Optimizer, IsBarredByTheFaultOfAnotherPlayer) {
   const auto first = std::make_shared<Layer>(), second = std::make_shared<Layer>();
   Optimizer one(player_of(first), 0, torch::kFloat32), two(player_of(second), 0, torch::kFloat32);
