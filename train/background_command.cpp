@@ -17,6 +17,7 @@
 #include "train/background.h"
 #include "train/child.h"
 #include "train/command.h"
+#include "train/run_folder.h"
 #include "train/run_status.h"
 
 // atelier-train --detach, status RUN and stop RUN
@@ -44,31 +45,20 @@ std::vector<std::string> own_arguments() {
 /// lives, nobody else starts a run there in the background.
 class Log {
  public:
-  explicit Log(const fs::path& run_dir) : run_dir_(run_dir) {
-    std::error_code error;
-    made_ = fs::create_directories(run_dir, error);
+  explicit Log(const fs::path& run_dir) : run_dir_(run_dir), made_(make_folder(run_dir)) {
     if (!std::ofstream(path(), std::ios::app))
       throw std::invalid_argument(fmt::format("{} cannot be written ({}): choose another train.run_dir.",
-                                              path().string(), error ? error.message() : std::strerror(errno)));
+                                              path().string(), std::strerror(errno)));
     alone_ = FileLock::try_acquire(path());
     if (!alone_)
       throw std::invalid_argument(
           fmt::format("Another atelier-train is starting a run in {}: wait for it, or choose another train.run_dir.",
                       run_dir.string()));
-    is_new_ = fs::is_empty(path(), error);
+    is_new_ = fs::is_empty(path());
   }
   ~Log() {
-    if (!is_new_) return;
     std::error_code ignored;
-    fs::remove(path(), ignored);
-    if (!made_) return;
-    try {
-      const auto free = FileLock::try_acquire(run_dir_ / kLockFile);  // nobody trains there
-      if (free) fs::remove(run_dir_ / kLockFile, ignored);
-    } catch (const std::exception&) {
-      return;  // then it stays
-    }
-    fs::remove(run_dir_, ignored);  // unless the run has left more
+    if (is_new_) fs::remove(path(), ignored);
   }
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -78,8 +68,9 @@ class Log {
 
  private:
   const fs::path run_dir_;
+  std::optional<MadeFolder> made_;  // goes last
   std::optional<FileLock> alone_;
-  bool is_new_ = false, made_ = false;
+  bool is_new_ = false;
 };
 
 /// Whether `process` has written that it trains.

@@ -26,15 +26,15 @@ bool has_content(const fs::path& folder) {
   return false;
 }
 
+bool has_only_a_lock(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().filename() != kLockFile) return false;
+  return true;
+}
+
 [[noreturn]] void refuse_unmakable(const fs::path& path, const std::string& why) {
   throw std::invalid_argument(
       fmt::format("The run folder {} cannot be made ({}): choose another train.run_dir.", path.string(), why));
-}
-
-void create_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (!fs::is_directory(path)) refuse_unmakable(path, error.message());
 }
 
 /// Whether it could be made, or what is there be written to.
@@ -67,7 +67,7 @@ std::optional<FileLock> acquire_lock(const fs::path& path) try {
 
 /// What `path` holds, for a run that is to start as `resume` says.
 RunFolder read_run_folder(const fs::path& path, Resume resume) {
-  RunFolder folder{.path = path, .lock = {}, .pid = {}, .newest = {}, .warnings = {}};
+  RunFolder folder{.path = path, .made = {}, .lock = {}, .pid = {}, .newest = {}, .warnings = {}};
   if (resume == Resume::kNever) {
     if (has_content(path))
       throw std::invalid_argument(fmt::format(
@@ -84,6 +84,25 @@ RunFolder read_run_folder(const fs::path& path, Resume resume) {
 }
 
 }  // namespace
+
+MadeFolder::~MadeFolder() {
+  if (path_.empty()) return;
+  try {
+    if (!has_only_a_lock(path_)) return;
+    const auto free = FileLock::try_acquire(path_ / kLockFile);  // nobody trains there
+    if (!free || !has_only_a_lock(path_)) return;
+    fs::remove(path_ / kLockFile);
+    fs::remove(path_);
+  } catch (const std::exception&) {  // then it stays
+  }
+}
+
+std::optional<MadeFolder> make_folder(const fs::path& path) {
+  std::error_code error;
+  const bool made = fs::create_directories(path, error);
+  if (!fs::is_directory(path)) refuse_unmakable(path, error.message());
+  return made ? std::optional<MadeFolder>(path) : std::nullopt;
+}
 
 fs::path nearest_there(const fs::path& path) {
   fs::path there = fs::absolute(path);
@@ -105,10 +124,11 @@ std::string no_run_at(const fs::path& path) {
 
 RunFolder open_run_folder(const fs::path& path, Resume resume) {
   if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
-  create_folder(path);
+  auto made = make_folder(path);
   auto lock = acquire_lock(path);
   if (!lock) refuse_used_by_another(path);
   RunFolder folder = read_run_folder(path, resume);
+  folder.made = std::move(made);
   folder.lock = std::move(lock);
   folder.pid.emplace(path);
   return folder;

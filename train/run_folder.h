@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/files.h"
@@ -12,9 +13,25 @@
 
 namespace atelier {
 
+/// A folder that this process has made for a run. It goes again if nothing is left in it, but for the run's lock.
+class MadeFolder {
+ public:
+  explicit MadeFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  MadeFolder(MadeFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  MadeFolder& operator=(MadeFolder&& other) noexcept {
+    std::swap(path_, other.path_);
+    return *this;
+  }
+  ~MadeFolder();
+
+ private:
+  std::filesystem::path path_;  // empty: moved away
+};
+
 /// A run's folder.
 struct RunFolder {
   std::filesystem::path path;
+  std::optional<MadeFolder> made;     ///< if it was not there; goes after the lock
   std::optional<FileLock> lock;       ///< while it lives, the folder is this process's alone
   std::optional<PidFile> pid;         ///< which tells others whose; goes before the lock
   std::optional<Checkpoint> newest;   ///< where the run goes on; nothing: it starts
@@ -27,7 +44,10 @@ std::filesystem::path nearest_there(const std::filesystem::path& path);
 /// What to tell who named `path` for a run that is not there.
 std::string no_run_at(const std::filesystem::path& path);
 
-/// Opens or creates `path`. Throws std::invalid_argument: another trainer holds it; `must` finds no checkpoint; `never`
+/// Makes `path` unless it is there; nothing: it is. Throws std::invalid_argument when it cannot be made.
+std::optional<MadeFolder> make_folder(const std::filesystem::path& path);
+
+/// Opens or makes `path`. Throws std::invalid_argument: another trainer holds it; `must` finds no checkpoint; `never`
 /// finds a run; every checkpoint there is damaged.
 RunFolder open_run_folder(const std::filesystem::path& path, Resume resume);
 

@@ -29,7 +29,7 @@ def pixels_of(file, side, mode):
     picture = Image.open(file)
     picture.draft(mode, (side, side))  # a JPEG is decoded at a fraction of its size, as Atelier does
     picture = picture.convert(mode)
-    pixels = np.asarray(picture.reduce(picture.width // side))
+    pixels = np.array(picture.reduce(picture.width // side))
     return torch.from_numpy(pixels.reshape(side, side, -1)).permute(2, 0, 1)
 
 

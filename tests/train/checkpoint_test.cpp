@@ -230,6 +230,23 @@ TEST(RunFolder, IsHeldByOneTrainerAlone) {
   EXPECT_FALSE(open_run_folder(run.path(), Resume::kAuto).newest);
 }
 
+TEST(RunFolder, GoesAgainWhenNothingWasLeftInIt) {
+  const TemporaryFolder above;
+  const auto path = above.path() / "runs" / "chairs";
+  {
+    const RunFolder folder = open_run_folder(path, Resume::kAuto);
+    EXPECT_TRUE(std::filesystem::exists(path / "lock"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  {
+    const RunFolder folder = open_run_folder(path, Resume::kAuto);
+    publish_file(path / "config.yaml", "seed: 1\n");
+  }
+  EXPECT_EQ(read_file(path / "config.yaml"), "seed: 1\n");
+  { const RunFolder again = open_run_folder(path, Resume::kAuto); }
+  EXPECT_TRUE(std::filesystem::exists(path / "lock")) << "of a folder that was there before, nothing is removed";
+}
+
 TEST(RunFolder, FollowsTheWayToResume) {
   const TemporaryFolder run;
   EXPECT_THROW(open_run_folder(run.path(), Resume::kMust), std::invalid_argument);

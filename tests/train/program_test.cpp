@@ -260,6 +260,17 @@ TEST_F(Training, RefusesAFolderThatItCannotHave) {
   EXPECT_EQ(read_file(folder_ / "file"), "no folder");
 }
 
+TEST_F(Training, LeavesNothingOfARunThatItRefuses) {
+  std::string log;
+  const auto bad = arguments(folder_ / "run", "diffusion", {{"train.init_from", (folder_ / "nowhere").string()}});
+  EXPECT_EQ(run(bad, &log), 2);
+  EXPECT_THAT(log, HasSubstr("nowhere"));
+  EXPECT_FALSE(fs::exists(folder_ / "run"));
+  fs::create_directories(folder_ / "run");
+  EXPECT_EQ(run(bad, &log), 2);
+  EXPECT_TRUE(fs::exists(folder_ / "run")) << "it was there before";
+}
+
 TEST_F(Training, RefusesToBeOneOfManyProcesses) {
   setenv("WORLD_SIZE", "4", 1);
   std::string log;
