@@ -51,7 +51,7 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
   tolerate([&] { report_.status(clock(), "running"); });
-  if (owes_pictures()) show_pictures(stop);
+  if (session_.folder.newest && epoch_ends()) make_up_for_pictures(stop);
   while (goes_on() && !stop.stop_requested() && step(stop)) {
     save_what_is_due();
     if (!epoch_ends()) continue;
@@ -129,28 +129,35 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
   throw;
 }
 
-/// Whether it was ended between the saving of an epoch and its held-out loss.
-bool TrainingLoop::owes_pictures() const {
-  return session_.folder.newest && epoch_ends() && !session_.held_out.positions.empty() &&
-         report_.held_out_at() != clock().position();
+/// For those that the run was ended in, after the saving of an epoch.
+void TrainingLoop::make_up_for_pictures(const std::stop_token& stop) {
+  if (report_.held_out_at() != clock().position() && !measure_held_out(stop)) return;
+  if (!report_.has_samples(clock())) draw_samples(stop);
 }
 
 /// What the weights at the end of an epoch are worth.
 void TrainingLoop::show_pictures(const std::stop_token& stop) {
-  if (!session_.held_out.positions.empty()) {
-    const auto loss = held_out_loss(trainer_, session_.held_out, stop);
-    if (!loss) return;
-    tolerate([&] {
-      if (!report_.held_out(clock(), trainer_.objective().held_out_name(), *loss))
-        console_.warn(
-            "the held-out samples are not those that this run measured before, since other images could be had or the "
-            "list has changed: do not compare the held-out loss with those of earlier epochs.");
-    });
-  }
-  if (is_due(config_.train.sample_every)) {
-    const auto grid = sample_grid(trainer_, session_.shown, stop);
-    if (grid) tolerate([&] { report_.samples(clock(), *grid); });
-  }
+  if (measure_held_out(stop)) draw_samples(stop);
+}
+
+/// False: stopped.
+bool TrainingLoop::measure_held_out(const std::stop_token& stop) {
+  if (session_.held_out.positions.empty()) return true;
+  const auto loss = held_out_loss(trainer_, session_.held_out, stop);
+  if (!loss) return false;
+  tolerate([&] {
+    if (!report_.held_out(clock(), trainer_.objective().held_out_name(), *loss))
+      console_.warn(
+          "the held-out samples are not those that this run measured before, since other images could be had or the "
+          "list has changed: do not compare the held-out loss with those of earlier epochs.");
+  });
+  return true;
+}
+
+void TrainingLoop::draw_samples(const std::stop_token& stop) {
+  if (!is_due(config_.train.sample_every)) return;
+  const auto grid = sample_grid(trainer_, session_.shown, stop);
+  if (grid) tolerate([&] { report_.samples(clock(), *grid); });
 }
 
 void TrainingLoop::tell_epoch() {

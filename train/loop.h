@@ -52,8 +52,10 @@ class TrainingLoop {
   int64_t epoch() const;
   bool step(const std::stop_token& stop);
   Batch next_batch(const std::stop_token& stop);
-  bool owes_pictures() const;
+  void make_up_for_pictures(const std::stop_token& stop);
   void show_pictures(const std::stop_token& stop);
+  bool measure_held_out(const std::stop_token& stop);
+  void draw_samples(const std::stop_token& stop);
   void tell_epoch();
   void write_stream_report() const;
   void tell_failures();

@@ -140,6 +140,10 @@ std::string Report::times(const Clock& clock, const std::string& stream) {
   return verdict;
 }
 
+bool Report::has_samples(const Clock& clock) const {
+  return fs::exists(run_dir_ / "samples" / sample_name(clock.position()));
+}
+
 void Report::samples(const Clock& clock, const Image& grid) {
   const std::vector<std::byte> png = encode_png(grid);
   const std::string_view bytes(std::bit_cast<const char*>(png.data()), png.size());

@@ -53,6 +53,8 @@ class Report {
   /// which part of the stream the others wait for.
   std::string times(const Clock& clock, const std::string& stream);
   void samples(const Clock& clock, const Image& grid);
+  /// Whether there is a grid of this position.
+  bool has_samples(const Clock& clock) const;
   void text(const Clock& clock, const std::string& tag, const std::string& text) {
     events_.text(tag, clock.position(), text);
   }

@@ -74,14 +74,14 @@ void refuse_another_identity(const json& before, const json& now, const std::str
   if (differences.empty()) return;
   const bool is_list_alone = differences.size() == 1 && before.value(kList, json()) != now.value(kList, json());
   throw std::invalid_argument(fmt::format(
-      "The run in {} cannot go on with this: {}. Restore it,{} or start a new run with another train.run_dir.", run_dir,
+      "The run in {} cannot go on with this: {}; restore it,{} or start a new run with another train.run_dir.", run_dir,
       fmt::join(differences, "; "),
       is_list_alone ? " go on with the list as it is now by --data.accept_list true," : ""));
 }
 
 void refuse_changes(const std::vector<Change>& changes, uint64_t position, const std::string& run_dir) {
   throw std::invalid_argument(
-      fmt::format("The run in {} was saved with other settings: {}. Put them back, or take them from position {} on by "
+      fmt::format("The run in {} was saved with other settings: {}; put them back, or take them from position {} on by "
                   "--accept-changes.",
                   run_dir, describe(changes), position));
 }

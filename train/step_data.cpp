@@ -41,7 +41,7 @@ StreamPlan plan_of(const Resolved& settings, std::shared_ptr<const Manifest> man
   const auto differences = identity_differences(run.state, config, *manifest);
   if (!differences.empty())
     throw std::invalid_argument(
-        fmt::format("{} is not what the run has drawn from: {}. Restore it, or name the run's list by --data.list.",
+        fmt::format("{} is not what the run has drawn from: {}; restore it, or name the run's list by --data.list.",
                     config.data.list, fmt::join(differences, "; ")));
   StreamPlan plan = plan_stream(config, std::move(manifest), /*held_out=*/false, progress);
   plan = as_resolved(config, std::move(plan), run.state, progress);

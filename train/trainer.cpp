@@ -145,8 +145,8 @@ void Trainer::count(const StepResult& result) {
 void Trainer::refuse_divergence() const {
   if (state_.skips_in_a_row > kMostSkips)
     throw std::invalid_argument(fmt::format(
-        "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}; {} says where. "
-        "Lower train.learning_rate or set train.precision to float32, and go on by --accept-changes.",
+        "Training has diverged: loss or gradients were not finite in {} steps in a row, up to step {}; {} says where; "
+        "lower train.learning_rate or set train.precision to float32, and go on by --accept-changes.",
         state_.skips_in_a_row, clock().step(), config_.train.run_dir + "/faults.jsonl"));
 }
 

@@ -16,6 +16,7 @@
 #include "train/child.h"
 #include "train/command.h"
 #include "train/compare_runs.h"
+#include "train/run_folder.h"
 
 namespace atelier {
 namespace {
@@ -105,7 +106,7 @@ int run_verify_resume(const Invocation& invocation) {
   if (fs::exists(folder))
     throw std::invalid_argument(
         fmt::format("{} is there already, from a comparison before: look at it, then remove it", folder.string()));
-  fs::create_directories(folder);
+  const auto made = make_folder(folder);
   std::vector<std::string> found;
   try {
     Rehearsal rehearsal(invocation, folder, steps);

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -84,6 +85,23 @@ class Curve(InAFolder):
         high = self.curve("--below", "0.125")
         self.assertEqual((high.returncode, high.stderr),
                          (1, "curve.py: the held-out loss is 0.1250, not below 0.125\n"))
+
+
+class Plot(InAFolder):
+    def measured(self, position, raw, average, chair, pictures):
+        return json.dumps({"kind": "held_out", "name": "L1", "position": position, "raw": raw, "average": average,
+                           "labels": {"chair": {"raw": 1, "average": chair, "samples": 3}}, "set": pictures}) + "\n"
+
+    def test_held_out_losses_have_a_curve_of_each_label_cut_where_the_pictures_change(self):
+        (self.folder / "metrics.jsonl").write_text(
+            self.measured(8, 0.5, 0.6, 0.7, "a") + json.dumps({"kind": "time", "position": 8}) + "\n" +
+            self.measured(16, None, 0.4, 0.5, "a") + self.measured(24, 0.3, 0.2, 0.1, "b") + '{"kind": "held_o')
+        plot = runpy.run_path(SCRIPTS / "plot.py")
+        curves = {name: [(position, str(loss)) for position, loss in curve]
+                  for name, curve in plot["held_out_curves"](self.folder).items()}
+        self.assertEqual(curves, {"raw": [(8, "0.5"), (16, "nan"), (24, "nan"), (24, "0.3")],
+                                  "average": [(8, "0.6"), (16, "0.4"), (24, "nan"), (24, "0.2")],
+                                  ("label", "chair"): [(8, "0.7"), (16, "0.5"), (24, "nan"), (24, "0.1")]})
 
 
 class ParquetToList(InAFolder):

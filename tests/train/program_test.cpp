@@ -190,7 +190,7 @@ TEST_F(Training, GoesOnWithoutHeldOutPicturesThatCannotBeHad) {
 TEST_F(Training, MeasuresAnEpochAnewThatItWasEndedIn) {
   const fs::path run_dir = folder_ / "run", metrics = run_dir / "metrics.jsonl";
   const auto to_step = [&](const char* until) {
-    auto words = arguments(run_dir, "pix2pix");
+    auto words = arguments(run_dir, "pix2pix", {{"train.sample_every", "1"}});
     words.insert(words.end(), {"--until", until});
     std::string log;
     EXPECT_EQ(run(words, &log), 0) << log;
@@ -214,6 +214,13 @@ TEST_F(Training, MeasuresAnEpochAnewThatItWasEndedIn) {
   ASSERT_EQ(held_out_lines().size(), 1U);
   to_step("7");
   EXPECT_EQ(held_out_lines(), measured);
+  const fs::path grid = run_dir / "samples/000000000036.png";
+  to_step("9");
+  const std::string drawn = read_file(grid);
+  fs::remove(grid);  // as if it had been ended while it drew them
+  to_step("10");
+  EXPECT_EQ(read_file(grid), drawn);
+  EXPECT_EQ(held_out_lines().size(), 3U) << "what was measured is not measured again";
 }
 
 TEST_F(Training, RefusesATraceThatItCannotWrite) {
@@ -421,6 +428,12 @@ TEST_F(Training, VerifiesOnlyWhatARunCanDo) {
   EXPECT_THAT(refusal({}, {"--steps", "4", "--legs", "5"}), HasSubstr("--legs takes a whole number from 2 to 4"));
   EXPECT_THAT(refusal({{"train.epochs", "1"}, {"train.steps_per_epoch", "1"}}, {}), HasSubstr("cannot be resumed"));
   EXPECT_THAT(refusal({{"data.list", folder_ / "none.csv"}}, {}), HasSubstr("none.csv"));
+  std::ofstream(folder_ / "file") << "no folder";
+  auto nowhere = arguments(folder_ / "file/run", "pix2pix");
+  nowhere.insert(nowhere.begin(), "verify-resume");
+  std::string log;
+  EXPECT_EQ(run(nowhere, &log), 2);
+  EXPECT_THAT(log, HasSubstr("cannot be made"));
 }
 
 TEST_P(TrainingOfEachKind, KeepsAveragesThatMakeOnesOfAnotherLength) {
