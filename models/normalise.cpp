@@ -108,7 +108,7 @@ std::pair<torch::Tensor, torch::Tensor> moments(const torch::Tensor& x, int64_t 
   });
   const torch::Tensor total = blocks.total(sums);
   const auto pixels = static_cast<double>(blocks.pixels);
-  const double numbers = pixels * static_cast<double>(blocks.channels / groups);
+  const double numbers = pixels * static_cast<double>(blocks.channels) / static_cast<double>(groups);
   const torch::Tensor start = origin.to(torch::kFloat64);
   const torch::Tensor mean = for_channels(over_groups(total[0] + pixels * start, groups) / numbers, blocks.channels);
   const torch::Tensor away = start - mean;  // of each channel's origin
@@ -161,7 +161,7 @@ struct NormaliseFunction : torch::autograd::Function<NormaliseFunction> {
                       inner.data_ptr<float>() + at, sums.data_ptr<float>() + number * 2 * blocks.channels);
     });
     const torch::Tensor total = blocks.total(sums);
-    const double numbers = static_cast<double>(blocks.pixels * blocks.channels / groups);
+    const double numbers = static_cast<double>(blocks.pixels * blocks.channels) / static_cast<double>(groups);
     const auto share = [&](const torch::Tensor& sum) {
       return for_channels(over_groups(scale * sum, groups) / numbers, blocks.channels) * inverse;
     };
