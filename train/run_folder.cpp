@@ -1,8 +1,10 @@
 #include "train/run_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <fmt/format.h>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -17,19 +19,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// More than what a process leaves that trains here, or starts to.
-bool has_content(const fs::path& folder) {
-  if (!fs::exists(folder)) return false;
+bool has_more_than(std::initializer_list<const char*> names, const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder))
-    if (const auto name = entry.path().filename(); name != kLockFile && name != kPidFile && name != kLogFile)
-      return true;
+    if (std::ranges::find(names, entry.path().filename()) == names.end()) return true;
   return false;
 }
 
-bool has_only_a_lock(const fs::path& folder) {
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().filename() != kLockFile) return false;
-  return true;
+/// More than what a process leaves that trains here, or starts to.
+bool has_content(const fs::path& folder) {
+  return fs::exists(folder) && has_more_than({kLockFile, kPidFile, kLogFile}, folder);
 }
 
 [[noreturn]] void refuse_unmakable(const fs::path& path, const std::string& why) {
@@ -88,9 +86,9 @@ RunFolder read_run_folder(const fs::path& path, Resume resume) {
 MadeFolder::~MadeFolder() {
   if (path_.empty()) return;
   try {
-    if (!has_only_a_lock(path_)) return;
+    if (has_more_than({kLockFile}, path_)) return;
     const auto free = FileLock::try_acquire(path_ / kLockFile);  // nobody trains there
-    if (!free || !has_only_a_lock(path_)) return;
+    if (!free || has_more_than({kLockFile}, path_)) return;
     fs::remove(path_ / kLockFile);
     fs::remove(path_);
   } catch (const std::exception&) {  // then it stays
