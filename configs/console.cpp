@@ -1,5 +1,6 @@
 #include "configs/console.h"
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <fmt/format.h>
@@ -50,7 +51,7 @@ void Console::clear() {
 
 std::string long_time_text(double seconds) {
   constexpr double kMinute = 60, kHour = 3600, kDay = 86'400;
-  if (seconds < 2 * kMinute) return fmt::format("{:.0f} seconds", seconds);
+  if (seconds < 2 * kMinute) return fmt::format("{:.0f} second{}", seconds, std::lround(seconds) == 1 ? "" : "s");
   if (seconds < 2 * kHour) return fmt::format("{:.0f} minutes", seconds / kMinute);
   if (seconds < 3 * kDay) return fmt::format("{:.1f} hours", seconds / kHour);
   return fmt::format("{:.1f} days", seconds / kDay);

@@ -8,11 +8,19 @@
 
 namespace atelier {
 
+namespace {
+
+bool is_ignored(int signal) {
+  struct sigaction action {};
+  return sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
 Interrupt::Interrupt() {
   sigemptyset(&signals_);
-  sigaddset(&signals_, SIGINT);
-  sigaddset(&signals_, SIGTERM);
-  sigaddset(&signals_, SIGUSR1);
+  for (const int signal : {SIGINT, SIGTERM, SIGUSR1}) sigaddset(&signals_, signal);
+  if (!is_ignored(SIGHUP)) sigaddset(&signals_, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals_, &mask_before_);
   waiter_ = std::thread([this] { wait(); });
 }
@@ -29,11 +37,10 @@ void Interrupt::wait() {
     int signal = 0;
     sigwait(&signals_, &signal);
     if (leaving_) return;
-    if (!stop_.request_stop()) {
-      if (signal == SIGUSR1) continue;
+    if (stop_.request_stop())
+      std::fputs("\nStopping after the work at hand; once more (Ctrl-C) to leave at once.\n", stderr);
+    else if (signal == SIGINT)
       _exit(kInterrupted);
-    }
-    std::fputs("\nStopping after the work at hand; once more (Ctrl-C) to leave at once.\n", stderr);
   }
 }
 

@@ -7,8 +7,9 @@
 
 namespace atelier {
 
-/// Turns SIGINT and SIGTERM into a stop token while it lives: the first one requests the stop, the second one ends the
-/// process at once with 130. SIGUSR1 requests the stop however often it comes. Private to configs/.
+/// Turns SIGINT (Ctrl-C), SIGTERM, SIGHUP (unless it is ignored, as by nohup) and SIGUSR1 into a stop token while it
+/// lives. Once the stop is requested SIGINT ends the process at once with 130; the others, which timeout(1) and
+/// schedulers may send twice, change nothing more. Private to configs/.
 ///
 /// One thread waits for the signals (sigwait); they are blocked in the constructing thread and in all that it starts,
 /// so no code ever runs inside a signal handler. Make it before other threads, and one at a time.

@@ -54,7 +54,7 @@ struct Invocation {
   Resolved settings;
   std::vector<std::string> positional;                     ///< the command, and what follows it
   std::vector<std::pair<std::string, std::string>> flags;  ///< those of Program::flags that were given
-  std::stop_token stop;  ///< requested by the first SIGINT or SIGTERM; a second one ends the process at once with 130
+  std::stop_token stop;  ///< requested by SIGINT, SIGTERM or SIGHUP; one more SIGINT ends the process at once with 130
 
   const Config& config() const { return settings.config; }
   std::optional<std::string> flag(const std::string& name) const;

@@ -1,12 +1,14 @@
 #include "configs/console.h"
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <functional>
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <string>
 #include <sys/wait.h>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 
@@ -28,6 +30,7 @@ std::string on_terminal(unsigned short columns, const std::function<void()>& wor
   winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
   const pid_t child = forkpty(&terminal, nullptr, nullptr, &size);
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "forkpty");
   if (child == 0) {
     work();
     _exit(0);
@@ -40,8 +43,9 @@ std::string on_terminal(unsigned short columns, const std::function<void()>& wor
 /// The same into a pipe.
 std::string in_pipe(const std::function<void()>& work) {
   std::array<int, 2> ends{};
-  EXPECT_EQ(pipe(ends.data()), 0);
+  if (pipe(ends.data()) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
   const pid_t child = fork();
+  if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
   if (child == 0) {
     dup2(ends[1], STDERR_FILENO);
     work();
@@ -55,7 +59,6 @@ std::string in_pipe(const std::function<void()>& work) {
 
 void work_for_a_while() {
   Console console;
-  console.progress("not yet");
   std::this_thread::sleep_for(std::chrono::milliseconds(600));
   console.progress("step 38  loss 0.123456789  0:00:12 left");
   console.say("epoch 1");

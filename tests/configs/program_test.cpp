@@ -225,13 +225,30 @@ TEST_P(Signals, EndTheProgramTheSecondTime) {
   ASSERT_TRUE(child.read_until("ready"));
   child.signal(GetParam());
   ASSERT_TRUE(child.read_until("stopped"));
-  child.signal(GetParam() == SIGINT ? SIGTERM : SIGINT);
+  child.signal(SIGINT);
   const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(child.wait().code, kInterrupted);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, Signals, testing::Values(SIGINT, SIGTERM));
+TEST_P(Signals, OfASchedulerMayComeTwice) {
+  if (GetParam() == SIGINT) GTEST_SKIP() << "that is a person";
+  Child child(kProbe, {"wait"});
+  ASSERT_TRUE(child.read_until("ready"));
+  for (int i = 0; i < 100; ++i) child.signal(GetParam());
+  EXPECT_THAT(child.wait().out, HasSubstr("\nstopped")) << "it had the time to stop in order";
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Signals, testing::Values(SIGINT, SIGTERM, SIGHUP));
+
+TEST(Signals, OfATerminalThatGoesAwayAreIgnoredUnderNohup) {
+  const Ended ended = test::run("/bin/bash",
+                                {"-c", "trap '' HUP; " + std::string(kProbe) +
+                                           " wait & sleep 0.5; kill -HUP $!; sleep 0.5; kill -TERM $!; "
+                                           "wait $!; echo $?"},
+                                {"PATH=/usr/bin:/bin"});
+  EXPECT_EQ(ended.out, "ready\nstopped\n130\n");
+}
 
 /// What bash offers after `words`, the last of which is being typed.
 std::string completed(const std::vector<std::string>& words) {
