@@ -41,17 +41,15 @@ Optimizer::Optimizer(const Player& player, double weight_decay, torch::ScalarTyp
     auto& parameter = item.value();
     if (!parameter.requires_grad()) continue;
     names_.push_back(item.key());
-    parameter.mutable_grad() = torch::zeros_like(parameter);
     parameters_.push_back(parameter);
-    gradients_.push_back(parameter.grad());
     mean_.push_back(torch::zeros_like(parameter));
     square_.push_back(torch::zeros_like(parameter));
   }
   if (names_.empty()) throw std::invalid_argument(fmt::format("The player {} has nothing to train.", player_));
 }
 
-void Optimizer::zero_gradients() {
-  at::_foreach_zero_(gradients_);
+void Optimizer::drop_gradients() {
+  for (torch::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
   loss_ = torch::zeros_like(steps_);
 }
 
@@ -60,9 +58,19 @@ void Optimizer::backward(const torch::Tensor& loss) {
   scaler_.scale(loss).backward();
 }
 
+/// Parallel to names_; zeros of those that no loss depended on.
+std::vector<torch::Tensor> Optimizer::gradients() const {
+  std::vector<torch::Tensor> gradients;
+  gradients.reserve(parameters_.size());
+  for (const torch::Tensor& parameter : parameters_)
+    gradients.push_back(parameter.grad().defined() ? parameter.grad() : torch::zeros_like(parameter));
+  return gradients;
+}
+
 PendingUpdate Optimizer::step(double rate, double clip, const PendingUpdate* before) {
   const torch::NoGradGuard no_grad;
-  const torch::Tensor norm = length();
+  const std::vector<torch::Tensor> gradients = this->gradients();
+  const torch::Tensor norm = length(gradients);
   torch::Tensor found_inf = norm.isfinite().logical_not();
   const torch::Tensor bad_loss = loss_.isfinite().logical_not();
   torch::Tensor fault = bad_loss.logical_or(scaler_.exhausted().logical_and(found_inf));
@@ -74,7 +82,7 @@ PendingUpdate Optimizer::step(double rate, double clip, const PendingUpdate* bef
   std::optional<torch::Tensor> divisor;                           // of the gradients, within the kernel
   if (scaler_.adapts()) divisor = scaler_.divisor();
   if (clip > 0) divisor = scaler_.divisor() * ((norm + 1e-6) / clip).clamp_min(1);
-  at::_fused_adamw_(parameters_, gradients_, mean_, square_, {}, steps, rate, adam_.beta1, adam_.beta2, weight_decay_,
+  at::_fused_adamw_(parameters_, gradients, mean_, square_, {}, steps, rate, adam_.beta1, adam_.beta2, weight_decay_,
                     adam_.epsilon, /*amsgrad=*/false, /*maximize=*/false, divisor, skipped);
   scaler_.update(found_inf.to(torch::kFloat32));
   return {loss_, norm, skipped, fault.to(torch::kFloat32)};
@@ -82,13 +90,13 @@ PendingUpdate Optimizer::step(double rate, double clip, const PendingUpdate* bef
 
 bool Optimizer::finite() {
   const torch::NoGradGuard no_grad;
-  return loss_.isfinite().logical_and(length().isfinite()).item<bool>();
+  return loss_.isfinite().logical_and(length(gradients()).isfinite()).item<bool>();
 }
 
 /// Of all gradients laid end to end, float32 [1]. Not finite where one of them is not, or is so large that its square
 /// is not: that would stay in Adam's mean of the squares for good.
-torch::Tensor Optimizer::length() const {
-  return torch::stack(at::_foreach_norm(gradients_, 2)).norm() / scaler_.divisor();
+torch::Tensor Optimizer::length(const std::vector<torch::Tensor>& gradients) const {
+  return torch::stack(at::_foreach_norm(gradients, 2)).norm() / scaler_.divisor();
 }
 
 std::map<std::string, torch::Tensor> Optimizer::state() const {

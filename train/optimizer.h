@@ -29,7 +29,7 @@ struct PendingUpdate {
 std::vector<Update> read_updates(const std::vector<PendingUpdate>& pending);
 
 /// AdamW (Loshchilov and Hutter 2019, "Decoupled weight decay regularization", algorithm 2; without decay it is Adam)
-/// for one player: unscale, clip and update in LibTorch's fused kernel. Owns the gradients, which stay allocated.
+/// for one player: unscale, clip and update in LibTorch's fused kernel.
 ///
 /// The module must keep its parameters (no additions, no other device) while this lives. Not thread-safe.
 class Optimizer {
@@ -37,10 +37,11 @@ class Optimizer {
   /// Parameters are player.module's, by name. `dtype` is the arithmetic of the passes: it decides about loss scaling.
   Optimizer(const Player& player, double weight_decay, torch::ScalarType dtype);
 
-  /// Gradients to zero, in place.
-  void zero_gradients();
+  /// Frees the gradients, so that backward need not add to them.
+  void drop_gradients();
 
-  /// Adds the gradients of `loss` (one number, float32) to this player's.
+  /// Adds the gradients of `loss` (one number, float32) to this player's. A parameter that no loss depends on is
+  /// updated as by zeros.
   void backward(const torch::Tensor& loss);
 
   /// One update with this learning rate; gradients longer than `clip` are shortened to it (0: never). A loss or a
@@ -48,7 +49,7 @@ class Optimizer {
   /// update of another player in the same step. The device decides: nothing waits for it.
   PendingUpdate step(double rate, double clip, const PendingUpdate* before = nullptr);
 
-  /// Instead of a step: whether losses and gradients since zero_gradients are finite. Waits for the device.
+  /// Instead of a step: whether losses and gradients since drop_gradients are finite. Waits for the device.
   bool finite();
 
   /// "<player>.exp_avg.<parameter>", "<player>.exp_avg_sq.<parameter>" and "<player>.step" (float32 [1]). The tensors
@@ -63,16 +64,17 @@ class Optimizer {
   const GradientScaler& scaler() const { return scaler_; }
 
  private:
-  torch::Tensor length() const;
+  torch::Tensor length(const std::vector<torch::Tensor>& gradients) const;
+  std::vector<torch::Tensor> gradients() const;
 
   std::string player_;
   AdamSettings adam_;
   double weight_decay_;
   GradientScaler scaler_;
   std::vector<std::string> names_;
-  std::vector<torch::Tensor> parameters_, gradients_, mean_, square_;  // parallel to names_
-  torch::Tensor steps_;                                                // float32 [1]: updates that were not skipped
-  torch::Tensor loss_;                                                 // float32 [1]: sum since zero_gradients
+  std::vector<torch::Tensor> parameters_, mean_, square_;  // parallel to names_
+  torch::Tensor steps_;                                    // float32 [1]: updates that were not skipped
+  torch::Tensor loss_;                                     // float32 [1]: sum since drop_gradients
 };
 
 }  // namespace atelier

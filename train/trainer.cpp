@@ -86,7 +86,7 @@ std::vector<Examples> Trainer::parts_of(const Examples& examples) const {
 
 /// The gradients of one player's loss. Returns the loss of each sample, float32 [N].
 torch::Tensor Trainer::accumulate(size_t player, const std::vector<Examples>& parts, PhaseClock& times) {
-  optimizers_[player].zero_gradients();
+  optimizers_[player].drop_gradients();
   std::vector<torch::Tensor> all;
   for (const Examples& part : parts) {
     times.enter(Phase::kForward);
@@ -101,7 +101,7 @@ torch::Tensor Trainer::accumulate(size_t player, const std::vector<Examples>& pa
 void Trainer::rehearse(const Examples& examples) {
   PhaseClock unread(Phase::kOther);
   for (size_t player = 0; player < players_.size(); ++player) accumulate(player, {examples}, unread);
-  for (Optimizer& optimizer : optimizers_) optimizer.zero_gradients();
+  for (Optimizer& optimizer : optimizers_) optimizer.drop_gradients();
 }
 
 StepResult Trainer::step(const Examples& examples) {
@@ -120,7 +120,6 @@ StepResult Trainer::step(const Examples& examples) {
     updates.push_back(optimizers_[player].step(result.rate, config_.train.clip, before));
     updates.back().sample_losses = own;
   }
-  times.enter(Phase::kOther);
   clock.advance();
   times.enter(Phase::kAverages);
   const bool kept = average_snapshot_due(clock, config_.train.average_snapshots);
@@ -155,7 +154,7 @@ Replay Trainer::replay(const Examples& examples, const StepFault& fault) {
   Replay replay;
   const std::vector<Examples> parts = parts_of(examples);
   const KeepsActivations keeps(objective_, config_.train.recompute);
-  optimizer.zero_gradients();
+  optimizer.drop_gradients();
   for (const Examples& part : parts) {
     FaultFinder finder(players_);
     const torch::Tensor loss = mean_loss(losses(fault.player, part));

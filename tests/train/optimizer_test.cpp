@@ -29,7 +29,7 @@ torch::Tensor known_loss(const Layer& layer, int step) {
 }
 
 Update step_with(Optimizer& optimizer, const torch::Tensor& loss, double rate = 1e-2, double clip = 0) {
-  optimizer.zero_gradients();
+  optimizer.drop_gradients();
   optimizer.backward(loss);
   return read_updates({optimizer.step(rate, clip)}).front();
 }
@@ -110,10 +110,10 @@ TEST(Optimizer, IsBarredByTheFaultOfAnotherPlayer) {
   Optimizer one(player_of(first), 0, torch::kFloat32), two(player_of(second), 0, torch::kFloat32);
   const auto before = second->weight.detach().clone();
   for (const bool bad : {true, false}) {
-    one.zero_gradients();
+    one.drop_gradients();
     one.backward(known_loss(*first, 0) * (bad ? std::numeric_limits<double>::quiet_NaN() : 1.0));
     const PendingUpdate of_first = one.step(1e-2, 0);
-    two.zero_gradients();
+    two.drop_gradients();
     two.backward(known_loss(*second, 0));
     const auto updates = read_updates({of_first, two.step(1e-2, 0, &of_first)});
     EXPECT_EQ(updates[0].fault, bad);
@@ -128,7 +128,7 @@ TEST(Optimizer, SumsTheGradientsOfSeveralLosses) {
   const auto once = std::make_shared<Layer>(), twice = std::make_shared<Layer>();
   Optimizer one(player_of(once), 0, torch::kFloat32), two(player_of(twice), 0, torch::kFloat32);
   const double whole = step_with(one, known_loss(*once, 0)).norm;
-  two.zero_gradients();
+  two.drop_gradients();
   two.backward(known_loss(*twice, 0) * 0.5);
   two.backward(known_loss(*twice, 0) * 0.5);
   EXPECT_NEAR(read_updates({two.step(1e-2, 0)}).front().norm, whole, 1e-6);

@@ -46,7 +46,7 @@ std::vector<double> train(torch::ScalarType dtype) {
       EXPECT_EQ(y.scalar_type(), dtype);
       loss = (y.to(torch::kFloat32) - target).square().mean();
     }
-    optimizer.zero_gradients();
+    optimizer.drop_gradients();
     optimizer.backward(loss);
     EXPECT_FALSE(read_updates({optimizer.step(1e-2, 0)}).front().skipped);
     EXPECT_EQ(network->first.grad().scalar_type(), torch::kFloat32);
@@ -126,7 +126,7 @@ TEST(GradientScaler, HalvesItsScaleAtAnOverflowAndTheUpdateIsSkipped) {
   Optimizer optimizer({"network", network, {}, false}, 0, torch::kFloat16);
   const auto before = network->first.detach().clone();
   const auto gradient_of = [&](double size) {
-    optimizer.zero_gradients();
+    optimizer.drop_gradients();
     optimizer.backward((network->first * size).sum() + (network->second * size).sum());
     return read_updates({optimizer.step(1e-3, 0)}).front();
   };
