@@ -99,8 +99,8 @@ void publish_file(const fs::path& target, const std::function<void(const WriteBy
   const fs::path partial = beside(target, ".partial");
   try {
     const Descriptor file(partial, O_WRONLY | O_CREAT | O_TRUNC);
-    fill([&](std::string_view bytes) { write_all(file, bytes, partial); });
-    if (fsync(file.number()) != 0) fail("cannot sync " + partial.string());
+    fill([&](std::string_view bytes) { write_all(file, bytes, target); });
+    if (fsync(file.number()) != 0) fail("cannot sync " + target.string());
     fs::rename(partial, target);
   } catch (...) {
     std::error_code ignored;

@@ -80,7 +80,8 @@ struct ShareInterval {
 };
 ShareInterval interval_of(uint64_t count, uint64_t asked, uint64_t rows);
 ShareInterval interval_of(uint64_t count, const ProbeReport& report);
-/// " 91.6 % (89.7 to 93.2 % of all rows)"; without an interval where all rows were asked.
+/// " 91.6 % (89.7 to 93.2 % of all rows)", the first number padded for a table; without an interval where all rows were
+/// asked.
 std::string share_text(uint64_t count, uint64_t asked, uint64_t rows);
 
 /// Bytes of all rows, from those that told their length: the mean and its normal interval at 95 %. 0: none told it.

@@ -101,6 +101,8 @@ bool holds_other_things(const fs::path& folder) {
 }
 
 void refuse_foreign(const fs::path& folder) {
+  if (!fs::is_directory(folder))
+    throw std::invalid_argument(fmt::format("{} is no folder; name another", folder.string()));
   const bool is_foreign = holds_other_things(folder);  // asked first: another process may be making the store
   if (is_foreign && !has_index(folder))
     throw std::invalid_argument(fmt::format("{} is neither empty nor a store; name another folder", folder.string()));

@@ -64,32 +64,32 @@ torch::Tensor in_float32(const torch::Tensor& tensor) { return tensor.to(torch::
 /// they are worked on, while they are in the caches.
 class Pixels {
  public:
+  /// `x` is float32, bfloat16 or float16.
   explicit Pixels(const torch::Tensor& x) : x_(x.detach().contiguous(torch::MemoryFormat::ChannelsLast)) {}
 
   /// The numbers of a block; `copy` keeps them if they are converted.
   const float* read(int64_t at, PixelBlock block, std::unique_ptr<float[]>& copy) const {
-    if (const float* numbers = start<float>()) return numbers + at;
+    if (has<float>()) return x_.const_data_ptr<float>() + at;
     copy = std::make_unique_for_overwrite<float[]>(block.size());
-    if (const auto* numbers = start<c10::BFloat16>()) widen(numbers + at, block, copy.get());
-    if (const auto* numbers = start<c10::Half>()) widen(numbers + at, block, copy.get());
+    if (has<c10::BFloat16>()) widen(x_.const_data_ptr<c10::BFloat16>() + at, block, copy.get());
+    if (has<c10::Half>()) widen(x_.const_data_ptr<c10::Half>() + at, block, copy.get());
     return copy.get();
   }
 
   /// Makes what work(numbers) writes the numbers of a block.
   template <class Work>
   void write(int64_t at, PixelBlock block, const Work& work) const {
-    if (float* numbers = start<float>()) return work(numbers + at);
+    if (has<float>()) return work(x_.mutable_data_ptr<float>() + at);
     const auto written = std::make_unique_for_overwrite<float[]>(block.size());
     work(written.get());
-    if (auto* numbers = start<c10::BFloat16>()) narrow(written.get(), block, numbers + at);
-    if (auto* numbers = start<c10::Half>()) narrow(written.get(), block, numbers + at);
+    if (has<c10::BFloat16>()) narrow(written.get(), block, x_.mutable_data_ptr<c10::BFloat16>() + at);
+    if (has<c10::Half>()) narrow(written.get(), block, x_.mutable_data_ptr<c10::Half>() + at);
   }
 
  private:
-  /// Null: they are of another type.
   template <class Number>
-  Number* start() const {
-    return x_.scalar_type() == c10::CppTypeToScalarType<Number>::value ? x_.data_ptr<Number>() : nullptr;
+  bool has() const {
+    return x_.scalar_type() == c10::CppTypeToScalarType<Number>::value;
   }
 
   torch::Tensor x_;

@@ -14,7 +14,7 @@ namespace atelier {
 /// instance normalisation.
 ///
 ///   x             float [N, C, H, W]; groups divide C
-///   scale, shift  float [C] or [N, C]
+///   scale, shift  float [C] or [N, C], of one type
 ///   returns       like x
 ///
 /// On a CPU the numbers are read twice and written once, in channels_last order, and so on the way back; those of 16

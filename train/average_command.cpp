@@ -65,13 +65,15 @@ int run_average(const Invocation& invocation) {
   Console console;
   const auto kept = open_kept_averages(run_dir, invocation, console);
   const uint64_t position = kept.back().position;
-  for (const double length : lengths) {
-    const fs::path target = target_of(invocation, run_dir, length, position);
+  std::vector<fs::path> targets;  // looked at before any work
+  for (const double length : lengths) targets.push_back(target_of(invocation, run_dir, length, position));
+  for (size_t i = 0; i < lengths.size(); ++i) {
+    const double length = lengths[i];
     const Blend blend = blend_to_length(kept, length);
-    save_weights(target, blend_files(kept, blend, length, show_share(console, "averaging", invocation.stop)));
+    save_weights(targets[i], blend_files(kept, blend, length, show_share(console, "averaging", invocation.stop)));
     console.say(fmt::format("length {} at position {}: the profile is off by {:.2g}%, of {} snapshots", length,
                             position, 100 * blend.error, kept.size() / 2));
-    print(target.string() + "\n");
+    print(targets[i].string() + "\n");
   }
   return kGood;
 }

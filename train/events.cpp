@@ -77,13 +77,20 @@ Message event_now() {
 
 std::string file_name(uint64_t position) { return fmt::format("{}{:012}.atelier", kPrefix, position); }
 
-/// Those of this writer alone: other tools may write beside it.
+/// One that is not there, after those of this position that are, as TensorBoard sorts them.
+fs::path next_file(const fs::path& folder, uint64_t position) {
+  fs::path file = folder / file_name(position);
+  for (int number = 2; fs::exists(file); ++number) file = folder / fmt::format("{}.{:04}", file_name(position), number);
+  return file;
+}
+
+/// Those that hold nothing up to `position`, and of this writer alone: other tools may write beside it.
 void remove_later_files(const fs::path& folder, uint64_t position) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     if (!name.starts_with(kPrefix)) continue;
     const uint64_t own = std::strtoull(name.c_str() + kPrefix.size(), nullptr, 10);
-    if (own >= position && name == file_name(own)) fs::remove(entry.path());
+    if ((own > position || position == 0) && name.starts_with(file_name(own))) fs::remove(entry.path());
   }
 }
 
@@ -92,7 +99,7 @@ void remove_later_files(const fs::path& folder, uint64_t position) {
 EventWriter::EventWriter(const fs::path& folder, uint64_t position) {
   fs::create_directories(folder);
   remove_later_files(folder, position);
-  path_ = folder / file_name(position);
+  path_ = next_file(folder, position);
   record(event_now().bytes(3, "brain.Event:2").encoded());  // Event: file_version = 3, the first record of every file
   if (position > 0)  // Event: step = 2, the first that is redone; session_log = 7; SessionLog: status = 1, START = 1
     record(event_now().varint(2, position + 1).message(7, Message().varint(1, 1)).encoded());

@@ -15,9 +15,9 @@ namespace atelier {
 /// later is sound all the same.
 class EventWriter {
  public:
-  /// Opens `folder`/events.out.tfevents.<position>.atelier anew. Files of later or equal positions are removed, and a
-  /// start mark makes TensorBoard drop what earlier files hold beyond `position`: a resumed run takes the place of what
-  /// it redoes.
+  /// Begins a file `folder`/events.out.tfevents.<position>.atelier (.0002, ... where it is there: a run may start at a
+  /// position more than once). Files of later positions are removed, and a start mark makes TensorBoard drop what the
+  /// others hold beyond `position`: a resumed run takes the place of what it redoes.
   EventWriter(const std::filesystem::path& folder, uint64_t position);
 
   void scalar(std::string_view tag, uint64_t position, double value);

@@ -1,6 +1,7 @@
 #include "train/examples.h"
 
 #include <algorithm>
+#include <chrono>
 #include <vector>
 
 #include "train/tensors.h"
@@ -19,7 +20,7 @@ Examples slice(const Examples& examples, int64_t begin, int64_t end, torch::Devi
           std::vector<uint64_t>(examples.positions.begin() + begin, examples.positions.begin() + end)};
 }
 
-Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, const std::stop_token& stop) {
+Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, const std::function<void(double)>& told) {
   count = std::min(count, static_cast<int64_t>(plan.order.entries));
   plan.augment = false;
   plan.batch = static_cast<uint64_t>(std::min<int64_t>(count, 32));
@@ -28,15 +29,15 @@ Examples fetch_examples(const Config& config, StreamPlan plan, int64_t count, co
   std::vector<torch::Tensor> images, conditions, labels;
   std::vector<uint64_t> positions;
   while (static_cast<int64_t>(positions.size()) < count) {
-    const Batch batch = stream.next(stop);
-    if (batch.size == 0) break;
+    told(static_cast<double>(positions.size()) / static_cast<double>(count));
+    const Batch batch = stream.next({}, std::chrono::milliseconds(500));
+    if (batch.size == 0) continue;
     const Examples examples = to_examples(batch, torch::kCPU);
     images.push_back(examples.images.clone());  // the stream wants its buffer back
     if (examples.conditions.defined()) conditions.push_back(examples.conditions.clone());
     labels.push_back(examples.labels);
     positions.insert(positions.end(), examples.positions.begin(), examples.positions.end());
   }
-  if (positions.empty()) return {};
   return {torch::cat(images), conditions.empty() ? torch::Tensor() : torch::cat(conditions), torch::cat(labels),
           positions};
 }

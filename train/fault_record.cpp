@@ -35,7 +35,8 @@ ordered_json replay_of(Trainer& trainer, const Examples& examples, const StepFau
 std::string replay_text(const ordered_json& replay) {
   if (replay.contains("text")) return fmt::format(" It began {}.", replay["text"].get<std::string>());
   if (replay["replay"] == "failed") return " The batch could not be replayed.";
-  if (replay["replay"] == "reproduced") return " No operator was seen to begin it.";
+  if (replay["replay"] == "reproduced")
+    return " No operator was seen to begin it: each number may be finite, and their length not.";
   return " It did not happen again when the batch was replayed.";
 }
 

@@ -31,15 +31,15 @@ Wish wish_for(const torch::Tensor& label, const torch::Tensor& condition, uint64
   return wish;
 }
 
-/// Of each row kVariations pictures, uint8 [rows * kVariations, 3, H, W]; undefined: stopped.
+/// Of each row kVariations pictures, uint8 [rows * kVariations, 3, H, W].
 torch::Tensor generate(Trainer& trainer, const torch::Tensor& labels, const torch::Tensor& conditions,
-                       const std::stop_token& stop) {
+                       const std::function<void(double)>& told) {
   const torch::NoGradGuard no_grad;
   const WithAverages lent(trainer.averages());
   const Autocast autocast(trainer.state().choices.device, trainer.state().choices.precision.dtype);
   std::vector<torch::Tensor> pictures;
   for (int64_t row = 0; row < labels.size(0); ++row) {
-    if (stop.stop_requested()) return {};
+    told(static_cast<double>(row) / static_cast<double>(labels.size(0)));
     const torch::Tensor condition = conditions.defined() ? conditions.slice(0, row, row + 1) : torch::Tensor();
     pictures.push_back(
         trainer.objective().generate(wish_for(labels.slice(0, row, row + 1), condition, trainer.seed())));
@@ -55,11 +55,10 @@ Examples shown_rows(const Examples& examples, int64_t most, torch::Device device
           {}};
 }
 
-std::optional<Image> grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t most,
-                                        const std::stop_token& stop) {
+Image grid_of_conditions(Trainer& trainer, const Examples& examples, int64_t most,
+                         const std::function<void(double)>& told) {
   const Examples rows = shown_rows(examples, most, trainer.state().choices.device);
-  const torch::Tensor pictures = generate(trainer, rows.labels, rows.conditions, stop);
-  if (!pictures.defined()) return std::nullopt;
+  const torch::Tensor pictures = generate(trainer, rows.labels, rows.conditions, told);
   std::vector<Image> cells;
   for (int64_t row = 0; row < rows.labels.size(0); ++row) {
     cells.push_back(to_image(rows.conditions[row]));
@@ -69,13 +68,12 @@ std::optional<Image> grid_of_conditions(Trainer& trainer, const Examples& exampl
   return contact_sheet(cells, 2 + kVariations);
 }
 
-std::optional<Image> grid_of_labels(Trainer& trainer, int64_t most, const std::stop_token& stop) {
+Image grid_of_labels(Trainer& trainer, int64_t most, const std::function<void(double)>& told) {
   const auto labels = static_cast<int64_t>(trainer.objective().spec().labels.size());
   const auto options = torch::TensorOptions(torch::kInt64).device(trainer.state().choices.device);
   const torch::Tensor rows =
       labels == 0 ? torch::full({1}, -1, options) : torch::arange(std::min(labels, most), options);
-  const torch::Tensor pictures = generate(trainer, rows, {}, stop);
-  if (!pictures.defined()) return std::nullopt;
+  const torch::Tensor pictures = generate(trainer, rows, {}, told);
   std::vector<Image> cells;
   for (int64_t i = 0; i < pictures.size(0); ++i) cells.push_back(to_image(pictures[i]));
   return contact_sheet(cells, kVariations);
@@ -103,10 +101,9 @@ std::vector<int64_t> rows_to_show(const torch::Tensor& labels, int64_t most) {
   return examples;
 }
 
-std::optional<Image> sample_grid(Trainer& trainer, const Examples& examples, const std::stop_token& stop,
-                                 int64_t most) {
-  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most, stop)
-                                                        : grid_of_conditions(trainer, examples, most, stop);
+Image sample_grid(Trainer& trainer, const Examples& examples, int64_t most, const std::function<void(double)>& told) {
+  return trainer.objective().spec().condition == "none" ? grid_of_labels(trainer, most, told)
+                                                        : grid_of_conditions(trainer, examples, most, told);
 }
 
 }  // namespace atelier

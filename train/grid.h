@@ -1,8 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <stop_token>
+#include <functional>
 #include <vector>
 
 #include "images/image.h"
@@ -23,9 +22,10 @@ std::vector<int64_t> rows_to_show(const torch::Tensor& labels, int64_t most);
 ///                         four variations
 ///   unconditioned models  a row for each of up to kGridRows labels: four variations; `examples` are not looked at
 ///   most  rows; of kGridRows at most
-/// Variation v follows from the run's seed + v, the same in every grid of the run. Nothing: `stop` was requested, which
-/// is looked at before each row.
-std::optional<Image> sample_grid(Trainer& trainer, const Examples& examples, const std::stop_token& stop = {},
-                                 int64_t most = kGridRows);
+///   told  before each row: the share that is done; may throw to end it (show_share)
+/// Variation v follows from the run's seed + v, the same in every grid of the run.
+Image sample_grid(
+    Trainer& trainer, const Examples& examples, int64_t most = kGridRows,
+    const std::function<void(double share)>& told = [](double) {});
 
 }  // namespace atelier

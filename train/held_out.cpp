@@ -9,8 +9,8 @@
 namespace atelier {
 namespace {
 
-/// Of each sample, float64 [N]; undefined: stopped.
-torch::Tensor losses_of(Trainer& trainer, const Examples& examples, const std::stop_token& stop) {
+/// Of each sample, float64 [N].
+torch::Tensor losses_of(Trainer& trainer, const Examples& examples, const std::function<void(double)>& told) {
   constexpr uint64_t kMost = 32;
   const torch::NoGradGuard no_grad;
   const Choices& choices = trainer.state().choices;
@@ -19,7 +19,7 @@ torch::Tensor losses_of(Trainer& trainer, const Examples& examples, const std::s
   const auto count = static_cast<int64_t>(examples.positions.size());
   std::vector<torch::Tensor> losses;
   for (int64_t begin = 0; begin < count; begin += batch) {
-    if (stop.stop_requested()) return {};
+    told(static_cast<double>(begin) / static_cast<double>(count));
     const Examples part = slice(examples, begin, std::min(begin + batch, count), choices.device);
     const Autocast autocast(choices.device, choices.precision.dtype);
     losses.push_back(trainer.objective().held_out_loss(part, trainer.seed()));
@@ -44,11 +44,10 @@ std::string name_of(const Examples& examples) {
 
 }  // namespace
 
-std::optional<HeldOutLoss> held_out_loss(Trainer& trainer, const Examples& examples, const std::stop_token& stop) {
-  const torch::Tensor raw = losses_of(trainer, examples, stop);
+HeldOutLoss held_out_loss(Trainer& trainer, const Examples& examples, const std::function<void(double)>& told) {
+  const torch::Tensor raw = losses_of(trainer, examples, [&](double share) { told(share / 2); });
   const WithAverages lent(trainer.averages());
-  const torch::Tensor average = losses_of(trainer, examples, stop);
-  if (!raw.defined() || !average.defined()) return std::nullopt;
+  const torch::Tensor average = losses_of(trainer, examples, [&](double share) { told((1 + share) / 2); });
   HeldOutLoss result{.loss = mean_of(raw, average), .labels = {}, .set = name_of(examples)};
   const std::vector<std::string>& names = trainer.objective().spec().labels;
   for (int64_t label = -1; label < static_cast<int64_t>(names.size()); ++label) {

@@ -1,7 +1,6 @@
 #pragma once
 
-#include <optional>
-#include <stop_token>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,8 +31,9 @@ struct HeldOutLoss {
   std::string set;  ///< names the samples by their pixels: losses of one run over the same set can be compared
 };
 
-/// Over `examples` (on the CPU, at least one): the same noise and noise levels each time. Nothing: `stop` was
-/// requested, which is looked at every few samples.
-std::optional<HeldOutLoss> held_out_loss(Trainer& trainer, const Examples& examples, const std::stop_token& stop = {});
+/// Over `examples` (on the CPU, at least one): the same noise and noise levels each time.
+///   told  every few samples: the share that is done; may throw to end it (show_share)
+HeldOutLoss held_out_loss(
+    Trainer& trainer, const Examples& examples, const std::function<void(double share)>& told = [](double) {});
 
 }  // namespace atelier

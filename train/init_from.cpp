@@ -106,6 +106,10 @@ int64_t copy_weight(const std::string& name, torch::Tensor own, const torch::Ten
 }
 
 [[noreturn]] void refuse_nothing_fits(const InitSource& source, const ModelSpec& spec) {
+  if (source.spec.kind == spec.kind && source.spec.channels == spec.channels)
+    throw std::invalid_argument(
+        fmt::format("Nothing of train.init_from {} fits: none of its tensors has the name of a weight of this run.",
+                    source.origin.at("path").get<std::string>()));
   throw std::invalid_argument(fmt::format(
       "Nothing of train.init_from {} fits: it holds weights of {} with {} channels, and this run trains {} with {}.",
       source.origin.at("path").get<std::string>(), source.spec.kind, source.spec.channels, spec.kind, spec.channels));

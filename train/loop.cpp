@@ -50,22 +50,24 @@ TrainingLoop::TrainingLoop(const Config& config, Session& session, Report& repor
 
 bool TrainingLoop::run(const std::stop_token& stop, std::optional<uint64_t> until) try {
   const auto goes_on = [&] { return !clock().finished() && (!until || clock().step() < *until); };
-  tolerate([&] { report_.status(clock(), "running"); });
-  if (session_.folder.newest && epoch_ends()) make_up_for_pictures(stop);
+  write_status("running");
+  bool shown = true;
+  if (session_.folder.newest && clock().step() > 0 && epoch_ends()) shown = show_pictures(stop);  // what is missing
   while (goes_on() && !stop.stop_requested() && step(stop)) {
     save_what_is_due();
     if (!epoch_ends()) continue;
-    show_pictures(clock().finished() ? std::stop_token() : stop);  // nobody would make up for the last ones
+    shown = show_pictures(stop);
     tell_epoch();
   }
   finish_saving();
   tolerate([&] { write_stream_report(); }, "");
   tell_failures();
-  tolerate([&] { report_.status(clock(), clock().finished() ? "finished" : "interrupted"); }, "");
-  return clock().finished();
+  const bool finished = clock().finished() && shown;
+  write_status(finished ? "finished" : "interrupted", "");
+  return finished;
 } catch (const std::exception& error) {
   tell(writer_.wait(), "");
-  tolerate([&] { report_.status(clock(), "failed"); }, "");
+  write_status("failed", "");
   tolerate([&] { write_stream_report(); }, "");
   // Nothing of such a step may be saved: one player may have made its update, and another not.
   if (is_out_of_memory(error)) throw OutOfMemory(fmt::format("step {} ran out of memory", clock().step() + 1));
@@ -95,16 +97,16 @@ bool TrainingLoop::step(const std::stop_token& stop) {
   const Examples examples = to_examples(batch, trainer_.state().choices.device);
   const PhaseTimes before = times.stop();
   StepResult result = trainer_.step(examples);
-  PhaseClock notes(Phase::kOther);
   for (size_t phase = 0; phase < before.size(); ++phase) result.times[phase] += before[phase] + noted_[phase];
   tolerate([&] { faults_.step(batch, examples, result, [&](const auto& sentence) { console_.warn(sentence); }); });
   trainer_.refuse_divergence();
+  PhaseClock notes(Phase::kOther);
   if (trace_) trace_->step(clock(), batch, players_, result);
   tell(writer_.poll());
   tolerate([&] { losses_.step(clock(), players_, result); });
   tolerate([&] {
     report_.step(clock(), result);
-    if (status_.due()) report_.status(clock(), "running");
+    if (status_.due()) write_status("running");
     if (stream_report_.due()) write_stream_report();
   });
   if (!epoch_ends() && console_.progress_due()) console_.progress(report_.progress(clock()));
@@ -121,7 +123,7 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
     if (console_.progress_due())
       console_.progress(fmt::format("no data for {:.0f} s (failures: {})  {}", seconds_between(asked, Time::now()),
                                     failures_text(stream_.report()), report_.progress(clock())));
-    if (status_.due()) tolerate([&] { report_.status(clock(), "running"); });
+    if (status_.due()) write_status("running");
     if (stream_report_.due()) tolerate([&] { write_stream_report(); });
   }
 } catch (const std::exception&) {
@@ -129,39 +131,43 @@ Batch TrainingLoop::next_batch(const std::stop_token& stop) try {
   throw;
 }
 
-/// For those that the run was ended in, after the saving of an epoch.
-void TrainingLoop::make_up_for_pictures(const std::stop_token& stop) {
-  if (report_.held_out_at() != clock().position() && !measure_held_out(stop)) return;
+/// What the weights at the end of an epoch are worth, unless it has been shown. False: stopped; the next start makes up
+/// for the rest.
+bool TrainingLoop::show_pictures(const std::stop_token& stop) try {
+  if (report_.held_out_at() != clock().position()) measure_held_out(stop);
   if (!report_.has_samples(clock())) draw_samples(stop);
+  return true;
+} catch (const Interrupted&) {
+  return false;
 }
 
-/// What the weights at the end of an epoch are worth.
-void TrainingLoop::show_pictures(const std::stop_token& stop) {
-  if (measure_held_out(stop)) draw_samples(stop);
-}
-
-/// False: stopped.
-bool TrainingLoop::measure_held_out(const std::stop_token& stop) {
-  if (session_.held_out.positions.empty()) return true;
-  const auto loss = held_out_loss(trainer_, session_.held_out, stop);
-  if (!loss) return false;
+void TrainingLoop::measure_held_out(const std::stop_token& stop) {
+  if (session_.held_out.positions.empty()) return;
+  const HeldOutLoss loss = held_out_loss(trainer_, session_.held_out, show("measuring the held-out loss", stop));
   tolerate([&] {
-    if (!report_.held_out(clock(), trainer_.objective().held_out_name(), *loss))
+    if (!report_.held_out(clock(), trainer_.objective().held_out_name(), loss))
       console_.warn(
           "the held-out samples are not those that this run measured before, since other images could be had or the "
           "list has changed: do not compare the held-out loss with those of earlier epochs.");
   });
-  return true;
 }
 
 void TrainingLoop::draw_samples(const std::stop_token& stop) {
   if (!is_due(config_.train.sample_every)) return;
-  const auto grid = sample_grid(trainer_, session_.shown, stop);
-  if (grid) tolerate([&] { report_.samples(clock(), *grid); });
+  const Image grid = sample_grid(trainer_, session_.shown, kGridRows, show("drawing samples", stop));
+  tolerate([&] { report_.samples(clock(), grid); });
+}
+
+/// For what comes between two steps: on the console and in status.json. Throws Interrupted once `stop` is requested.
+std::function<void(double)> TrainingLoop::show(const char* doing, const std::stop_token& stop) {
+  return [this, show = show_share(console_, doing, stop)](double share) {
+    show(share);
+    if (status_.due()) write_status("running");
+  };
 }
 
 void TrainingLoop::tell_epoch() {
-  tolerate([&] { report_.status(clock(), "running"); });
+  write_status("running");
   console_.say(report_.progress(clock()));
   tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit.sentence)); });
 }
@@ -174,6 +180,10 @@ void TrainingLoop::tell_failures() {
       fmt::format("{} of {} samples were replaced by others, since their images could not be had ({}); "
                   "verdicts.jsonl names them",
                   report.substituted, report.delivered, failures_text(report)));
+}
+
+void TrainingLoop::write_status(const char* state, const char* then) {
+  tolerate([&] { report_.status(clock(), state, writer_.saved()); }, then);
 }
 
 void TrainingLoop::write_stream_report() const {
@@ -208,7 +218,7 @@ void TrainingLoop::finish_saving() {
 }
 
 void TrainingLoop::tell(const std::optional<std::string>& failure, const char* then) {
-  if (failure) console_.warn(*failure + then);
+  if (failure) warn(*failure, then);
 }
 
 /// A disk that is full for a while must not end a run: it goes on, and the next epoch tries again. Whether the end of
@@ -216,7 +226,12 @@ void TrainingLoop::tell(const std::optional<std::string>& failure, const char* t
 void TrainingLoop::tolerate(const std::function<void()>& write, const char* then) try {
   write();
 } catch (const std::runtime_error& error) {
-  console_.warn(std::string(error.what()) + then);
+  warn(error.what(), then);
+}
+
+void TrainingLoop::warn(const std::string& what, std::string_view then) {
+  const bool is_whole = then.empty() || what.ends_with('.');
+  console_.warn(fmt::format("{}{}{}", what, is_whole ? "" : ".", then));
 }
 
 }  // namespace atelier

@@ -6,6 +6,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "configs/config.h"
@@ -41,29 +42,33 @@ class TrainingLoop {
 
   /// Steps until the run is finished, `until` steps are done since its start, or `stop` is requested; then saves. What
   /// is due at the end of an epoch is saved before it is shown, and `stop` ends the showing.
-  /// Returns whether the run is finished. Throws when the stream ends for good (saved before), when training has
-  /// diverged (not saved), and when the last saving fails.
+  /// Returns whether the run is finished and shown. Throws when the stream ends for good (saved before), when training
+  /// has diverged (not saved), and when the last saving fails.
   bool run(const std::stop_token& stop, std::optional<uint64_t> until = {});
 
  private:
+  static constexpr const char* kGoesOn = " The run goes on.";
+
   const Clock& clock() const { return trainer_.clock(); }
   bool epoch_ends() const;
   bool is_due(int64_t epochs) const;
   int64_t epoch() const;
   bool step(const std::stop_token& stop);
   Batch next_batch(const std::stop_token& stop);
-  void make_up_for_pictures(const std::stop_token& stop);
-  void show_pictures(const std::stop_token& stop);
-  bool measure_held_out(const std::stop_token& stop);
+  bool show_pictures(const std::stop_token& stop);
+  void measure_held_out(const std::stop_token& stop);
   void draw_samples(const std::stop_token& stop);
+  std::function<void(double share)> show(const char* doing, const std::stop_token& stop);
   void tell_epoch();
+  void write_status(const char* state, const char* then = kGoesOn);
   void write_stream_report() const;
   void tell_failures();
   void save_what_is_due();
   void save(CheckpointWriter::Parts parts);
   void finish_saving();
-  void tell(const std::optional<std::string>& failure, const char* then = " The run goes on.");
-  void tolerate(const std::function<void()>& write, const char* then = " The run goes on.");
+  void tell(const std::optional<std::string>& failure, const char* then = kGoesOn);
+  void tolerate(const std::function<void()>& write, const char* then = kGoesOn);
+  void warn(const std::string& what, std::string_view then);
 
   const Config& config_;
   Session& session_;

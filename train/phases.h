@@ -21,7 +21,7 @@ enum class Phase : uint8_t {
   kBackward,   ///< their gradients
   kOptimizer,  ///< clipping, the check for numbers that are not finite, and the update
   kAverages,   ///< of the weights
-  kOther,      ///< reading the losses, notes of colours, logs and status
+  kOther,      ///< reading the losses, notes of colours; logs and status of the step before
 };
 inline constexpr std::array<std::string_view, 7> kPhaseNames{"wait",      "copy",     "forward", "backward",
                                                              "optimizer", "averages", "other"};

@@ -178,7 +178,7 @@ int run_plan(const Invocation& invocation) {
     Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop,
                                    look_into_run_folder);
     forecast = begin_forecast(config, session);
-    if (!session.finished()) try_out(*forecast, session, console, invocation.stop);
+    if (!forecast->clock.finished()) try_out(*forecast, session, console, invocation.stop);
   } catch (const std::exception& error) {
     console.clear();
     if (as_json) print(text_of({{"works", false}, {"reason", first_line(error.what())}}));

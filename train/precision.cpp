@@ -78,10 +78,10 @@ PrecisionChoice fastest_precision(torch::Device device, int channels) {
 
 }  // namespace
 
-PrecisionChoice faster_precision(double full, double brain) {
-  if (brain < full)
-    return {torch::kBFloat16, fmt::format("{:.2g} ms a test step against {:.2g} in float32", brain, full)};
-  return {torch::kFloat32, fmt::format("{:.2g} ms a test step against {:.2g} in bfloat16", full, brain)};
+PrecisionChoice faster_precision(double float32_ms, double bfloat16_ms) {
+  if (bfloat16_ms < float32_ms)
+    return {torch::kBFloat16, fmt::format("{:.2g} ms a test step against {:.2g} in float32", bfloat16_ms, float32_ms)};
+  return {torch::kFloat32, fmt::format("{:.2g} ms a test step against {:.2g} in bfloat16", float32_ms, bfloat16_ms)};
 }
 
 PrecisionChoice choose_precision(Precision wanted, torch::Device device, int channels) {

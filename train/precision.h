@@ -21,9 +21,8 @@ struct PrecisionChoice {
 /// float32 and in bfloat16, in turns, and takes the faster one by the medians: a fraction of a second, and an early end
 /// where bfloat16 has no hardware (20 to 40 times slower). float16 is never chosen, only asked for.
 PrecisionChoice choose_precision(Precision wanted, torch::Device device, int channels = 64);
-/// The choice between steps that took so many milliseconds in float32 and in bfloat16; float32 where both took the
-/// same.
-PrecisionChoice faster_precision(double full, double brain);
+/// The choice between test steps that took so long; float32 where both took the same.
+PrecisionChoice faster_precision(double float32_ms, double bfloat16_ms);
 
 /// "float32", "bfloat16", "float16": as in settings, and back. precision_dtype throws std::invalid_argument.
 std::string precision_name(torch::ScalarType dtype);

@@ -72,6 +72,10 @@ Report::Report(const fs::path& run_dir, std::vector<std::string> players, const 
   if (const json last = last_line(run_dir / "metrics.jsonl", "held_out"); last.is_object()) {
     held_out_set_ = last.value("set", "");
     held_out_at_ = last.value("position", uint64_t{0});
+    held_out_name_ = last.value("name", "");
+    const json raw = last.value("raw", json()), average = last.value("average", json());
+    if (raw.is_number() && average.is_number())
+      held_out_ = {.loss = {raw.get<double>(), average.get<double>()}, .labels = {}, .set = held_out_set_};
   }
 }
 
@@ -151,12 +155,13 @@ void Report::samples(const Clock& clock, const Image& grid) {
   events_.image("samples", clock.position(), grid.width, grid.height, png);
 }
 
-void Report::status(const Clock& clock, const std::string& state) {
+void Report::status(const Clock& clock, const std::string& state, std::optional<uint64_t> saved) {
   const Interval& shown = recent_.steps() > 0 ? recent_ : interval_;
   json status = {{"state", state},
                  {"pid", ::getpid()},
                  {"position", clock.position()},
                  {"total_positions", clock.total()},
+                 {"saved", saved ? json(*saved) : json()},
                  {"step", clock.step()},
                  {"epoch", epoch(clock)},
                  {"images_per_second", shown.steps() > 0 ? json(shown.images_per_second()) : json()},

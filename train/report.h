@@ -59,8 +59,9 @@ class Report {
     events_.text(tag, clock.position(), text);
   }
 
-  /// Rewrites status.json, whole. `state` is running, finished, interrupted or failed.
-  void status(const Clock& clock, const std::string& state);
+  /// Rewrites status.json, whole. `state` is running, finished, interrupted or failed; `saved` is the position of the
+  /// newest checkpoint.
+  void status(const Clock& clock, const std::string& state, std::optional<uint64_t> saved);
 
   /// One line for a person: epoch, step, losses, images/s, share of time waiting, time left.
   std::string progress(const Clock& clock) const;

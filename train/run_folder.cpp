@@ -5,6 +5,7 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <initializer_list>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -35,12 +36,16 @@ bool has_content(const fs::path& folder) {
       fmt::format("The run folder {} cannot be made ({}): choose another train.run_dir.", path.string(), why));
 }
 
+void refuse_nameless(const fs::path& path) {
+  if (path.empty()) throw std::invalid_argument("train.run_dir is empty: name a folder for the run.");
+}
+
 /// Whether it could be made, or what is there be written to.
 void check_folder(const fs::path& path) {
   const fs::path there = nearest_there(path);
+  if (!fs::is_directory(there)) refuse_unmakable(path, there.string() + " is no folder");
   if (::access(there.c_str(), W_OK | X_OK) != 0)
     refuse_unmakable(path, fmt::format("{}: {}", there.string(), std::generic_category().message(errno)));
-  if (!fs::is_directory(there)) refuse_unmakable(path, there.string() + " is no folder");
 }
 
 /// Tried twice: whoever only looks whether it is held has it for a moment.
@@ -63,6 +68,15 @@ std::optional<FileLock> acquire_lock(const fs::path& path) try {
       "{} holds no checkpoint to resume, and train.resume is must: give the folder of a run.", path.string()));
 }
 
+/// Where the newest checkpoint was when a trainer last said so; nothing: none was saved.
+std::optional<uint64_t> said_to_be_saved(const fs::path& path) {
+  const fs::path file = path / "status.json";
+  if (!fs::exists(file)) return std::nullopt;
+  const auto status = nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  if (!status.is_object() || !status.contains("saved") || !status["saved"].is_number_unsigned()) return std::nullopt;
+  return status["saved"].get<uint64_t>();
+}
+
 /// What `path` holds, for a run that is to start as `resume` says.
 RunFolder read_run_folder(const fs::path& path, Resume resume) {
   RunFolder folder{.path = path, .made = {}, .lock = {}, .pid = {}, .newest = {}, .warnings = {}};
@@ -77,7 +91,13 @@ RunFolder read_run_folder(const fs::path& path, Resume resume) {
     throw std::invalid_argument(
         fmt::format("Every checkpoint in {} is damaged ({}): start a new run in another folder.", path.string(),
                     folder.warnings.front()));
-  if (!folder.newest && resume == Resume::kMust) refuse_nothing_to_resume(path);
+  if (folder.newest) return folder;
+  if (resume == Resume::kMust) refuse_nothing_to_resume(path);
+  if (const auto position = said_to_be_saved(path))
+    throw std::invalid_argument(fmt::format(
+        "{0}/status.json tells of a checkpoint at position {1}, and {0}/positions has none: put it back, or "
+        "begin anew by removing status.json.",
+        path.string(), *position));
   return folder;
 }
 
@@ -96,6 +116,7 @@ MadeFolder::~MadeFolder() {
 }
 
 std::optional<MadeFolder> make_folder(const fs::path& path) {
+  refuse_nameless(path);
   std::error_code error;
   const bool made = fs::create_directories(path, error);
   if (!fs::is_directory(path)) refuse_unmakable(path, error.message());
@@ -133,6 +154,7 @@ RunFolder open_run_folder(const fs::path& path, Resume resume) {
 }
 
 RunFolder look_into_run_folder(const fs::path& path, Resume resume) {
+  refuse_nameless(path);
   if (resume == Resume::kMust && !fs::exists(path)) refuse_nothing_to_resume(path);
   check_folder(path);
   if (FileLock::is_held(path / kLockFile)) refuse_used_by_another(path);

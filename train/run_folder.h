@@ -48,7 +48,7 @@ std::string no_run_at(const std::filesystem::path& path);
 std::optional<MadeFolder> make_folder(const std::filesystem::path& path);
 
 /// Opens or makes `path`. Throws std::invalid_argument: another trainer holds it; `must` finds no checkpoint; `never`
-/// finds a run; every checkpoint there is damaged.
+/// finds a run; every checkpoint there is damaged, or gone although status.json tells of one.
 RunFolder open_run_folder(const std::filesystem::path& path, Resume resume);
 
 /// What open_run_folder would find, and throws as that would; makes, locks and changes nothing.

@@ -21,6 +21,8 @@
 namespace atelier {
 namespace {
 
+namespace fs = std::filesystem;
+
 std::shared_ptr<const Manifest> open_list(const DataConfig& data, Console& console, const std::stop_token& stop) {
   if (data.list.empty())
     throw std::invalid_argument(
@@ -37,27 +39,22 @@ Examples fetch_held_out(const Config& config, const std::shared_ptr<const Manife
     console.warn("data.held_out leaves no sample of this list out: there will be no held-out loss.");
     return {};
   }
-  const auto go_without = [&](const std::exception& error) -> Examples {
+  try {
+    return fetch_examples(config, each_row_once(plan_stream(config, manifest, /*held_out=*/true)), kHeldOutSamples,
+                          show_share(console, "fetching the held-out samples", stop));
+  } catch (const HopelessList& error) {  // any other failure may be over at the next start
     console.warn(
         fmt::format("the held-out pictures cannot be had, and there will be no held-out loss: {}", error.what()));
     return {};
-  };
-  try {
-    return fetch_examples(config, each_row_once(plan_stream(config, manifest, /*held_out=*/true)), kHeldOutSamples,
-                          stop);
-  } catch (const HopelessList& error) {
-    return go_without(error);
-  } catch (const std::runtime_error& error) {
-    return go_without(error);
   }
 }
 
 /// What the run began with, for the sample grids of a run that holds nothing out.
 Examples fetch_first_rows(const Config& config, const std::shared_ptr<const Manifest>& manifest, uint64_t window,
-                          const std::stop_token& stop) {
+                          Console& console, const std::stop_token& stop) {
   StreamPlan plan = plan_stream(config, manifest);
   plan.order.window = window;
-  return fetch_examples(config, plan, kGridRows, stop);
+  return fetch_examples(config, plan, kGridRows, show_share(console, "fetching what the sample grids show", stop));
 }
 
 std::string describe_players(Objective& objective) {
@@ -141,10 +138,31 @@ void load_newest(Session& session, const RunState& saved) {
   if (state.lists != saved.lists) verdicts = rebase(verdicts, *session.manifest);
 }
 
+/// Whether who made the last step of the run at `path` has also drawn what comes after it.
+bool is_shown(const fs::path& path) {
+  const fs::path file = path / "status.json";
+  if (!fs::exists(file)) return true;  // of a run without its logs, such as a copy
+  const auto status = nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+  return !status.is_object() || status.value("state", nlohmann::json()) == "finished";
+}
+
+/// The pictures that a run draws would become pictures of such a list.
+void refuse_run_within_list(const Config& config) {
+  std::error_code ignored;
+  if (config.train.run_dir.empty() || !fs::is_directory(config.data.list, ignored)) return;
+  const fs::path list = fs::canonical(config.data.list);
+  const fs::path run = fs::weakly_canonical(fs::absolute(config.train.run_dir));
+  if (std::ranges::mismatch(list, run).in1 == list.end())
+    throw std::invalid_argument(
+        fmt::format("train.run_dir {} lies within the images of data.list {}: name a folder beside them.",
+                    config.train.run_dir, config.data.list));
+}
+
 }  // namespace
 
 Session open_session(const Config& config, bool accept_changes, Console& console, const std::stop_token& stop,
                      RunFolder (*open)(const std::filesystem::path& path, Resume resume)) {
+  refuse_run_within_list(config);
   auto manifest = open_list(config.data, console, stop);
   RunFolder folder = open(config.train.run_dir, config.train.resume);
   const auto reading_shapes = show_share(console, "reading the shapes", stop);
@@ -156,7 +174,8 @@ Session open_session(const Config& config, bool accept_changes, Console& console
                   .trainer = {},
                   .inherited = {},
                   .held_out = {},
-                  .shown = {}};
+                  .shown = {},
+                  .finished = false};
   for (const std::string& warning : session.folder.warnings) console.warn(warning);
   warn_of_what_has_no_effect(config, console);
   std::vector<std::string> warnings;
@@ -173,7 +192,8 @@ Session open_session(const Config& config, bool accept_changes, Console& console
   session.trainer = std::make_unique<Trainer>(*session.objective, config, state);
   announce(console, config, state, session);
   place(session.plan, state);
-  if (newest && !session.finished()) load_newest(session, saved);
+  session.finished = state.clock.finished() && is_shown(session.folder.path);
+  if (newest && !session.finished) load_newest(session, saved);
   return session;
 }
 
@@ -217,8 +237,8 @@ void fetch_fixed_examples(Session& session, const Config& config, Console& conso
   if (!session.held_out.positions.empty())
     console.say(fmt::format("{} held-out samples", session.held_out.positions.size()));
   const bool needs_rows = session.held_out.positions.empty() && session.objective->spec().condition != "none";
-  session.shown =
-      needs_rows ? fetch_first_rows(square, session.manifest, session.plan.order.window, stop) : session.held_out;
+  session.shown = needs_rows ? fetch_first_rows(square, session.manifest, session.plan.order.window, console, stop)
+                             : session.held_out;
 }
 
 }  // namespace atelier

@@ -22,12 +22,11 @@ struct Session {
   RunFolder folder;
   StreamPlan plan;  ///< from where the run goes on to its end
   std::unique_ptr<Objective> objective;
-  std::unique_ptr<Trainer> trainer;  ///< with the newest checkpoint's tensors, unless the run is finished
+  std::unique_ptr<Trainer> trainer;  ///< with the newest checkpoint's tensors, unless all is done
   nlohmann::json inherited;          ///< init_from.json of a first start from other weights; null: none
   Examples held_out;                 ///< in memory on the CPU; empty: none
   Examples shown;                    ///< for the sample grids
-
-  bool finished() const { return trainer->clock().finished(); }
+  bool finished = false;             ///< nothing is left to do, neither steps nor the pictures after the last one
 };
 
 /// Opens the list, the run's folder and its newest good checkpoint, and builds the networks; says what it found.
@@ -44,7 +43,7 @@ std::vector<std::string> player_names(Objective& objective);
 /// as fit, and no more than a step that ran out of memory has left room for. Throws OutOfMemory when not even one fits.
 void settle_micro_batch(Session& session, const Config& config, Console& console, const std::stop_token& stop);
 
-/// Fetches `held_out` and `shown`. A stop leaves less.
+/// Fetches `held_out` and `shown`. Throws Interrupted once `stop` is requested.
 void fetch_fixed_examples(Session& session, const Config& config, Console& console, const std::stop_token& stop);
 
 }  // namespace atelier

@@ -56,15 +56,17 @@ int make_room(const Session& session, const Config& config, Console& console, co
 }
 
 /// From the run's folder to its end.
-int train(const Invocation& invocation, std::optional<uint64_t> until, Trace* trace) {
+int train(const Invocation& invocation, std::optional<uint64_t> until) {
   const Config& config = invocation.config();
   Console console;
   Session session = open_session(config, invocation.flag("accept-changes").has_value(), console, invocation.stop);
-  if (session.finished()) {
+  if (session.finished) {
     console.say("this run is finished; to go on with it ask for more train.epochs, by --accept-changes");
     return kGood;
   }
   make_sure_of_room(config.train, *session.trainer);
+  std::optional<Trace> trace;
+  if (const auto file = invocation.flag("trace")) trace.emplace(*file);
   try {
     settle_micro_batch(session, config, console, invocation.stop);
   } catch (const OutOfMemory& error) {
@@ -89,7 +91,7 @@ int train(const Invocation& invocation, std::optional<uint64_t> until, Trace* tr
     report.text(clock, "accepted changes", describe(changes));
 
   Stream stream(config, session.plan, source);
-  TrainingLoop loop(config, session, report, stream, console, trace);
+  TrainingLoop loop(config, session, report, stream, console, trace ? &*trace : nullptr);
   try {
     if (loop.run(invocation.stop, until)) return kGood;
   } catch (const OutOfMemory& error) {
@@ -110,10 +112,8 @@ int run_train(const Invocation& invocation) {
   if (invocation.flag("plan")) return run_plan(invocation);
   if (invocation.flag("json")) throw std::invalid_argument("train takes --json with --plan only; leave it out");
   if (invocation.flag("detach")) return run_detached(invocation);
-  std::optional<Trace> trace;
-  if (const auto file = invocation.flag("trace")) trace.emplace(*file);
   try {
-    return train(invocation, until, trace ? &*trace : nullptr);
+    return train(invocation, until);
   } catch (const std::exception& error) {
     if (!is_out_of_memory(error)) throw;
     throw std::invalid_argument(

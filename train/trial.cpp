@@ -129,7 +129,7 @@ double grid_seconds(Trainer& trainer, const Examples& square, int64_t held_out) 
   const ModelSpec& spec = trainer.objective().spec();
   const auto labels = std::max<int64_t>(1, static_cast<int64_t>(spec.labels.size()));
   const int64_t rows = std::min(kGridRows, spec.condition == "none" ? labels : held_out == 0 ? kGridRows : held_out);
-  return seconds_of([&] { sample_grid(trainer, square, {}, 1); }) * static_cast<double>(rows);
+  return seconds_of([&] { sample_grid(trainer, square, 1); }) * static_cast<double>(rows);
 }
 
 }  // namespace
@@ -144,17 +144,20 @@ Config config_of_trial(const Config& config) {
 
 StreamTrial try_stream(Stream& stream, Batch& last, const std::function<void(const StreamReport&)>& told) {
   StreamTrial trial;
-  try {
-    take_batches(trial, stream, last, told);
-  } catch (const std::system_error&) {
-    throw;
-  } catch (const std::bad_alloc&) {
-    throw;
-  } catch (const std::exception& error) {
+  const auto end = [&](const std::exception& error) {
     trial.report = stream.report();
     if (is_outage(trial.report)) throw;
     trial.end = error.what();
     return trial;
+  };
+  try {
+    take_batches(trial, stream, last, told);
+  } catch (const std::system_error&) {
+    throw;
+  } catch (const std::runtime_error& error) {
+    return end(error);
+  } catch (const std::invalid_argument& error) {  // HopelessList, or keys that have ended
+    return end(error);
   }
   if (last.size == 0)
     throw std::runtime_error(fmt::format("no batch of {} images was there after {:g} s ({})", stream.plan().batch,

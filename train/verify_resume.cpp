@@ -2,10 +2,13 @@
 #include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
+#include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,6 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kSteps = 8, kFewestLegs = 2;
+constexpr std::string_view kOwnName = "atelier-train: ";  // before each sentence of a child
 
 /// Every setting of the trainer as a flag, so that no environment of the child can say otherwise.
 std::vector<std::string> as_flags(const Config& config) {
@@ -36,11 +40,21 @@ std::vector<std::string> as_flags(const Config& config) {
   return flags;
 }
 
+/// Steps that it tells of, so far.
+uint64_t lines_of(const fs::path& trace) {
+  std::ifstream file(trace, std::ios::binary);
+  return static_cast<uint64_t>(std::count(std::istreambuf_iterator<char>(file), {}, '\n'));
+}
+
 /// Runs the training of `config` in processes of its own, in folders beside each other.
 class Rehearsal {
  public:
   Rehearsal(const Invocation& invocation, const fs::path& folder, uint64_t steps)
-      : flags_(as_flags(invocation.config())), stop_(invocation.stop), folder_(folder), steps_(steps) {}
+      : flags_(as_flags(invocation.config())),
+        stop_(invocation.stop),
+        folder_(folder),
+        steps_(steps),
+        told_(show_share(console_, fmt::format("training {} steps straight, and again with stops", steps), stop_)) {}
 
   /// From here on, whatever the settings say.
   void set(const std::string& key, const std::string& value) {
@@ -74,13 +88,17 @@ class Rehearsal {
     Child child(std::move(arguments), folder_ / (name + ".log"));
     for (;;) {
       if (const auto code = child.poll()) {
+        done_ += lines_of(trace);
         if (*code == kGood) return;
-        const std::string what = fmt::format("the {} run ended with {}: {}", name, *code, child.last_words());
+        std::string words = child.last_words();
+        if (words.starts_with(kOwnName)) words.erase(0, kOwnName.size());
+        const std::string what = fmt::format("the {} run ended with {}: {}", name, *code, words);
         if (*code == kUserMustChange) throw std::invalid_argument(what);
         throw std::runtime_error(what);
       }
       if (stop_.stop_requested()) throw Interrupted{};
-      console_.progress(fmt::format("{} run, to step {} of {}: {}", name, until, steps_, child.last_words()));
+      if (console_.progress_due())
+        told_(static_cast<double>(done_ + lines_of(trace)) / static_cast<double>(2 * steps_));
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   }
@@ -90,6 +108,8 @@ class Rehearsal {
   const fs::path folder_;
   const uint64_t steps_;
   Console console_;
+  const std::function<void(double share)> told_;
+  uint64_t done_ = 0;  // steps, in legs that have ended
 };
 
 }  // namespace

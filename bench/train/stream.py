@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the same steps on a list's pictures, streamed, and on batches held in memory, in turns: what does the stream cost?
 
-    bench/train/stream.py build/release/bin LIST [REPETITIONS] [-- SETTINGS...]        5 repetitions
+    bench/train/stream.py build/release/bin LIST [--repetitions N] [-- SETTINGS...]        5 repetitions
 
 The first is atelier-train as it is, with its logs, the second bench_train. Of each turn counts the median of the means of ten steps,
 without the first twenty; printed are the medians of the turns, and of the quotients of turns that follow each other.
@@ -44,9 +44,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=Path, help="folder of atelier-train and bench_train")
     parser.add_argument("list", type=Path)
-    parser.add_argument("repetitions", type=int, nargs="?", default=5)
+    parser.add_argument("--repetitions", type=int, default=5, metavar="N")
     parser.add_argument("settings", nargs="*", help="of both, after --")
     options = parser.parse_args()
+    for program in ("bench_train", "atelier-train"):
+        if not (options.programs / program).exists():
+            parser.error(f"{options.programs / program} is not there: build it by cmake --build --preset release --target {program}")
     turns = {"in memory": lambda: in_memory(options.programs / "bench_train", options.settings),
              "streamed": lambda: streamed(options.programs / "atelier-train", options.list, options.settings)}
     seconds = {name: [] for name in turns}

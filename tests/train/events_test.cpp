@@ -78,11 +78,16 @@ TEST_F(Events, OfAResumedRunReplaceThoseItRedoes) {
     EventWriter lost(folder_, 40);
     lost.scalar("loss", 45, 2);
   }
-  {
+  for (int start = 3; start <= 14; ++start) {  // more often than there are digits
     EventWriter resumed(folder_, 30);
-    resumed.scalar("loss", 40, 3);
+    if (start == 3) resumed.scalar("made up for", 30, start);
+    resumed.scalar("loss", 40, start);
   }
-  EXPECT_EQ(read_back()["scalars"]["loss"], nlohmann::json::parse("[[10, 1.0], [20, 1.0], [30, 1.0], [40, 3.0]]"));
+  const auto seen = read_back();
+  EXPECT_EQ(seen["scalars"]["loss"], nlohmann::json::parse("[[10, 1.0], [20, 1.0], [30, 1.0], [40, 14.0]]"));
+  EXPECT_EQ(seen["scalars"]["made up for"], nlohmann::json::parse("[[30, 3.0]]"));
+  { const EventWriter anew(folder_, 0); }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "nothing is left of a run that begins anew";
 }
 
 }  // namespace

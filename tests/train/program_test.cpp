@@ -12,7 +12,6 @@
 #include <thread>
 
 #include "base/files.h"
-#include "data/manifest.h"
 #include "images/encode.h"
 #include "models/checkpoint.h"
 #include "models/weights.h"
@@ -85,15 +84,6 @@ TEST_P(TrainingOfEachKind, FinishesShowsWhatItDidAndIsThenDone) {
   EXPECT_THAT(log, HasSubstr("finished"));
 }
 
-TEST_F(Training, WarnsOfSettingsThatAreForAnotherKindOfModel) {
-  std::string log;
-  EXPECT_EQ(run(arguments(folder_ / "run", "pix2pix", {{"train.epochs", "1"}, {"model.objective", "flow"}}), &log), 0);
-  EXPECT_THAT(log, HasSubstr("model.objective has no effect: it is for model.kind diffusion"));
-  EXPECT_EQ(run(arguments(folder_ / "other", "diffusion", {{"train.epochs", "1"}, {"model.objective", "flow"}}), &log),
-            0);
-  EXPECT_THAT(log, testing::Not(HasSubstr("has no effect")));
-}
-
 TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {
   std::ofstream list(folder_ / "shapes.csv");
   list << "url,width,height\n";
@@ -123,24 +113,6 @@ TEST_P(TrainingOfEachKind, TakesBatchesOfSeveralShapesAndGoesOnInSmallerOnes) {
   ASSERT_TRUE(wait_for_checkpoints(rest, run_dir, before + 2)) << rest.log();
   rest.send(SIGINT);
   EXPECT_EQ(rest.wait(), 130) << rest.log();
-}
-
-TEST_F(Training, NamesTheListThatIsMissing) {
-  std::string log;
-  EXPECT_EQ(run({"--train.run_dir", folder_ / "run"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("data.list is not set"));
-  EXPECT_EQ(run({"--data.list", folder_ / "nowhere.csv", "--train.run_dir", folder_ / "run"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("nowhere.csv"));
-}
-
-TEST_F(Training, EndsWithTheUsersCodeWhereTheListNamesNothing) {
-  std::ofstream list(folder_ / "gone.csv");
-  list << "url,label\n";
-  for (int row = 0; row < 40; ++row) list << "gone" << row << ".png,chair\n";
-  list.close();
-  std::string log;
-  EXPECT_EQ(run(arguments(folder_ / "run", "diffusion", {{"data.list", folder_ / "gone.csv"}}), &log), 2);
-  EXPECT_THAT(log, HasSubstr("gone"));
 }
 
 TEST_F(Training, SavesWhatItHasTrainedWhenTheStreamFails) {
@@ -175,67 +147,6 @@ TEST_F(Training, SavesWhatItHasTrainedWhenTheStreamFails) {
   EXPECT_GT(verify_checkpoint(saved[0]).position, 0U);
 }
 
-TEST_F(Training, GoesOnWithoutHeldOutPicturesThatCannotBeHad) {
-  std::string log;
-  const auto to_step = [&](const char* until) {
-    auto words = arguments(folder_ / "run", "pix2pix");
-    words.insert(words.end(), {"--until", until});
-    return run(words, &log);
-  };
-  ASSERT_EQ(to_step("3"), 0) << log;
-  EXPECT_THAT(log, HasSubstr(" held-out samples"));
-  const RowSet held_out = Manifest(folder_ / "list.csv").split(0.2, true);
-  ASSERT_FALSE(held_out.empty());
-  for (uint64_t i = 0; i < held_out.size(); ++i) fs::remove(folder_ / fmt::format("{}.png", held_out.at(i)));
-  EXPECT_EQ(to_step("6"), 0) << log;
-  EXPECT_THAT(log, HasSubstr("the held-out pictures cannot be had, and there will be no held-out loss: "));
-}
-
-TEST_F(Training, MeasuresAnEpochAnewThatItWasEndedIn) {
-  const fs::path run_dir = folder_ / "run", metrics = run_dir / "metrics.jsonl";
-  const auto to_step = [&](const char* until) {
-    auto words = arguments(run_dir, "pix2pix", {{"train.sample_every", "1"}});
-    words.insert(words.end(), {"--until", until});
-    std::string log;
-    EXPECT_EQ(run(words, &log), 0) << log;
-  };
-  const auto held_out_lines = [&] {
-    std::vector<nlohmann::json> lines;
-    std::istringstream text(read_file(metrics));
-    for (std::string line; std::getline(text, line);)
-      if (auto json = nlohmann::json::parse(line); json["kind"] == "held_out") {
-        json.erase("time");
-        lines.push_back(json);
-      }
-    return lines;
-  };
-  to_step("6");
-  const auto measured = held_out_lines();
-  ASSERT_EQ(measured.size(), 2U);
-  std::string text = read_file(metrics);
-  text.resize(text.find("\n", text.find("\"held_out\"")) + 1);  // as if it had been killed right after its checkpoint
-  publish_file(metrics, text);
-  ASSERT_EQ(held_out_lines().size(), 1U);
-  to_step("7");
-  EXPECT_EQ(held_out_lines(), measured);
-  const fs::path grid = run_dir / "samples/000000000036.png";
-  to_step("9");
-  const std::string drawn = read_file(grid);
-  fs::remove(grid);  // as if it had been ended while it drew them
-  to_step("10");
-  EXPECT_EQ(read_file(grid), drawn);
-  EXPECT_EQ(held_out_lines().size(), 3U) << "what was measured is not measured again";
-}
-
-TEST_F(Training, RefusesATraceThatItCannotWrite) {
-  auto words = arguments(folder_ / "run", "pix2pix");
-  words.insert(words.end(), {"--trace", folder_ / "nowhere/trace"});
-  std::string log;
-  EXPECT_EQ(run(words, &log), 2);
-  EXPECT_THAT(log, HasSubstr("nowhere/trace cannot be written"));
-  EXPECT_FALSE(fs::exists(folder_ / "run"));
-}
-
 TEST_F(Training, SaysAtItsEndWhatWasReplaced) {
   fs::remove(folder_ / "3.png");
   std::string log;
@@ -244,50 +155,6 @@ TEST_F(Training, SaysAtItsEndWhatWasReplaced) {
       << log;
   EXPECT_THAT(log, testing::ContainsRegex("[1-9][0-9]* of 48 samples were replaced by others, since their images could "
                                           "not be had \\(.* [1-9]\\); verdicts.jsonl names them"));
-}
-
-TEST_F(Training, RefusesToResumeWhatIsNotThereOrNotTheSame) {
-  const fs::path run_dir = folder_ / "run";
-  std::string log;
-  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.resume", "must"}}), &log), 2) << log;
-  EXPECT_THAT(log, HasSubstr("no checkpoint to resume"));
-  ASSERT_EQ(run(arguments(run_dir, "diffusion", {{"train.epochs", "1"}}), &log), 0) << log;
-  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"train.resume", "never"}}), &log), 2) << log;
-  EXPECT_EQ(run(arguments(run_dir, "diffusion", {{"seed", "5"}}), &log), 2) << log;
-  EXPECT_THAT(log, HasSubstr("seed was 0 and is 5 now"));
-}
-
-TEST_F(Training, RefusesAFolderThatItCannotHave) {
-  std::string log;
-  {
-    fs::create_directories(folder_ / "run");
-    const auto lock = FileLock::try_acquire(folder_ / "run/lock");
-    EXPECT_EQ(run(arguments(folder_ / "run", "pix2pix"), &log), 2);
-    EXPECT_THAT(log, HasSubstr("Another atelier-train works in"));
-  }
-  std::ofstream(folder_ / "file") << "no folder";
-  EXPECT_EQ(run(arguments(folder_ / "file/run", "pix2pix"), &log), 2);
-  EXPECT_THAT(log, HasSubstr("cannot be made"));
-  EXPECT_EQ(read_file(folder_ / "file"), "no folder");
-}
-
-TEST_F(Training, LeavesNothingOfARunThatItRefuses) {
-  std::string log;
-  const auto bad = arguments(folder_ / "run", "diffusion", {{"train.init_from", (folder_ / "nowhere").string()}});
-  EXPECT_EQ(run(bad, &log), 2);
-  EXPECT_THAT(log, HasSubstr("nowhere"));
-  EXPECT_FALSE(fs::exists(folder_ / "run"));
-  fs::create_directories(folder_ / "run");
-  EXPECT_EQ(run(bad, &log), 2);
-  EXPECT_TRUE(fs::exists(folder_ / "run")) << "it was there before";
-}
-
-TEST_F(Training, RefusesToBeOneOfManyProcesses) {
-  setenv("WORLD_SIZE", "4", 1);
-  std::string log;
-  EXPECT_EQ(run(arguments(folder_ / "run", "diffusion"), &log), 2);
-  unsetenv("WORLD_SIZE");
-  EXPECT_THAT(log, HasSubstr("WORLD_SIZE is 4"));
 }
 
 TEST_F(Training, SaysThatItFailedWhenItDiverges) {
@@ -509,6 +376,9 @@ TEST_F(Training, RefusesAveragesThatItCannotMake) {
   EXPECT_EQ(run({"average", run_dir, "--length", "0.08", "--at", "36", "--out", out}, &log), 0) << log;
   EXPECT_EQ(load_weights(out).position, 36U);
   EXPECT_THAT(refused({run_dir, "--length", "0.08", "--out", out}), HasSubstr("is there already"));
+  EXPECT_EQ(run({"average", run_dir, "--length", "0.06"}, &log), 0) << log;
+  EXPECT_THAT(refused({run_dir, "--length", "0.08,0.06"}), HasSubstr("is there already"));
+  EXPECT_FALSE(fs::exists(run_dir / "averages/length-0.08-000000000048.safetensors")) << "all are looked at first";
   EXPECT_THAT(refused({run_dir, "--length", "0.08", "--out", folder_ / "no/where"}),
               HasSubstr("is not there: make it"));
 }
@@ -545,16 +415,6 @@ TEST_F(Training, SaysWhereAResumedRunParts) {
   EXPECT_THAT(said, HasSubstr("model.safetensors: "));
   EXPECT_THAT(process.log(), HasSubstr("both are left in"));
   EXPECT_TRUE(fs::exists(folder_ / "run.verify-resume/straight"));
-}
-
-TEST_F(Training, RefusesCommandsAndFlagsThatItDoesNotHave) {
-  std::string log;
-  EXPECT_EQ(run({"verify-resum"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("did you mean verify-resume?"));
-  EXPECT_EQ(run({"verify-resume", "--until", "3"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("verify-resume takes no --until"));
-  EXPECT_EQ(run({"--until", "0"}, &log), 2);
-  EXPECT_THAT(log, HasSubstr("--until takes a whole number from 1 to"));
 }
 
 TEST_F(Training, FallsBackToAnOlderCheckpointWithAWarning) {

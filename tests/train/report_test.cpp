@@ -87,6 +87,21 @@ TEST(Report, StaysInOrderWhenARunGoesBack) {
   EXPECT_EQ(metrics_of(run.path())[1]["steps"], 5);
 }
 
+TEST(Report, KnowsTheHeldOutLossOfBefore) {
+  const TemporaryFolder run;
+  Clock clock(8, 800);
+  {
+    Report before(run.path(), kPlayers, clock, 100);
+    report_steps(before, clock, 10);
+    before.held_out(clock, "L1", {.loss = {0.125, 0.25}, .labels = {}, .set = "a"});
+  }
+  Report report(run.path(), kPlayers, clock, 100);
+  report.status(clock, "running", {});
+  const auto status = nlohmann::json::parse(read_file(run / "status.json"));
+  EXPECT_EQ(status["held_out"], nlohmann::json::parse(R"({"name": "L1", "raw": 0.125, "average": 0.25})"));
+  EXPECT_TRUE(status["saved"].is_null());
+}
+
 TEST(Report, GoesOnAfterADiskThatWasFull) {
   const TemporaryFolder run;
   Clock clock(8, 800);
@@ -124,10 +139,11 @@ TEST(Report, TellsHowFarARunIs) {
       report.progress(clock),
       "epoch 2/5  step 30  0:01:10 left  8 images/s  waiting 25 %  generator 25.5  discriminator -25.5  held-out L1 "
       "0.1250 (average 0.2500)");
-  report.status(clock, "running");
+  report.status(clock, "running", 160);
   const auto status = nlohmann::json::parse(read_file(run / "status.json"));
   EXPECT_EQ(status["state"], "running");
   EXPECT_EQ(status["position"], 240);
+  EXPECT_EQ(status["saved"], 160);
   EXPECT_EQ(status["total_positions"], 800);
   EXPECT_EQ(status["seconds_left"], 70);
   EXPECT_EQ(status["held_out"]["average"], 0.25);

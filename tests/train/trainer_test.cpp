@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/files.h"
+#include "configs/console.h"
 #include "models/checkpoint.h"
 #include "tests/train/fixtures.h"
 #include "train/grid.h"
@@ -337,11 +338,11 @@ TEST(Trainer, ComputesHeldOutLossesOfBothWeights) {
   SmallRun run;
   run.steps(30);
   const Examples kept = examples_at(1000, 40);  // more than one batch of them
-  const MeanLoss loss = held_out_loss(run.trainer, kept)->loss;
+  const MeanLoss loss = held_out_loss(run.trainer, kept).loss;
   const torch::NoGradGuard no_grad;
   EXPECT_NEAR(loss.raw, run.objective.held_out_loss(kept, 0).mean().item<double>(), 1e-6);
   EXPECT_NE(loss.average, loss.raw);
-  EXPECT_NEAR(held_out_loss(run.trainer, kept)->loss.raw, loss.raw, 0) << "the weights are handed back";
+  EXPECT_NEAR(held_out_loss(run.trainer, kept).loss.raw, loss.raw, 0) << "the weights are handed back";
 }
 
 TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
@@ -349,7 +350,7 @@ TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
   run.steps(30);
   Examples kept = examples_at(1000, 40);
   kept.labels = torch::arange(40).remainder(3) - 1;  // none, the first and the second
-  const HeldOutLoss loss = held_out_loss(run.trainer, kept).value();
+  const HeldOutLoss loss = held_out_loss(run.trainer, kept);
   ASSERT_EQ(loss.labels.size(), 3U);
   const torch::NoGradGuard no_grad;
   const torch::Tensor each = run.objective.held_out_loss(kept, 0);
@@ -360,21 +361,38 @@ TEST(Trainer, ComputesHeldOutLossesOfEachLabel) {
     EXPECT_NEAR(own.loss.raw, each.masked_select(kept.labels.eq(label)).mean().item<double>(), 1e-6);
     EXPECT_NE(own.loss.average, own.loss.raw);
   }
-  EXPECT_EQ(held_out_loss(run.trainer, kept)->set, loss.set);
+  EXPECT_EQ(held_out_loss(run.trainer, kept).set, loss.set);
   kept.images[39] = 1 - kept.images[39];
-  EXPECT_NE(held_out_loss(run.trainer, kept)->set, loss.set);
+  EXPECT_NE(held_out_loss(run.trainer, kept).set, loss.set);
 }
 
-TEST(Trainer, StopsShowingWhenAsked) {
+TEST(Trainer, TellsHowFarItsPicturesAre) {
   SmallRun run;
-  std::stop_source stop;
-  EXPECT_TRUE(held_out_loss(run.trainer, examples_at(1000, 40), stop.get_token()));
-  EXPECT_TRUE(sample_grid(run.trainer, {}, stop.get_token()));
-  stop.request_stop();
-  const torch::Tensor before = run.objective.players()[0].module->parameters()[0].detach().clone();
-  EXPECT_FALSE(held_out_loss(run.trainer, examples_at(1000, 40), stop.get_token()));
-  EXPECT_FALSE(sample_grid(run.trainer, {}, stop.get_token()));
-  EXPECT_TRUE(torch::equal(run.objective.players()[0].module->parameters()[0], before)) << "the weights are back";
+  std::vector<double> shares;
+  const auto told = [&](double share) { shares.push_back(share); };
+  held_out_loss(run.trainer, examples_at(1000, 40), told);
+  ASSERT_EQ(shares.size(), 20U) << "four samples each, by the weights and by their averages";
+  EXPECT_EQ(shares[0], 0);
+  EXPECT_EQ(shares[10], 0.5);
+  shares.clear();
+  sample_grid(run.trainer, {}, kGridRows, told);
+  EXPECT_EQ(shares, (std::vector<double>{0, 0.5})) << "a row for each label";
+}
+
+TEST(Trainer, HandsItsWeightsBackWhenItsPicturesAreBrokenOff) {
+  SmallRun run;
+  run.steps(30);
+  const torch::Tensor weights = run.objective.players()[0].module->parameters()[0];
+  const torch::Tensor before = weights.detach().clone();
+  const auto leave = [&](double share) {
+    if (share < 0.5) return;
+    EXPECT_FALSE(torch::equal(weights, before)) << "these are the averages";
+    throw Interrupted();
+  };
+  EXPECT_THROW(held_out_loss(run.trainer, examples_at(1000, 40), leave), Interrupted);
+  EXPECT_TRUE(torch::equal(weights, before));
+  EXPECT_THROW(sample_grid(run.trainer, {}, kGridRows, leave), Interrupted);
+  EXPECT_TRUE(torch::equal(weights, before));
 }
 
 TEST(Trainer, ShowsExamplesOfEveryLabel) {
@@ -387,7 +405,7 @@ TEST(Trainer, ShowsExamplesOfEveryLabel) {
 
 TEST(Trainer, ShowsARowOfVariationsForEachLabel) {
   SmallRun run;
-  const Image grid = sample_grid(run.trainer, {}).value();
+  const Image grid = sample_grid(run.trainer, {});
   EXPECT_EQ(grid.width, 4 * 2 + 3 * 4) << "four pictures of 2 pixels, gaps of 4";
   EXPECT_EQ(grid.height, 2 * 2 + 4);
   const auto grey_at = [&](int x, int y) { return grid.rgb[static_cast<size_t>(y * grid.width + x) * 3]; };
