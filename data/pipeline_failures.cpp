@@ -120,6 +120,7 @@ std::exception_ptr Pipeline::failure_of_run(const std::string& sentence) const {
 
 void Pipeline::finish(std::exception_ptr error) {
   if (error_) return;
+  publish_report();  // who is told of the end looks at what led to it
   error_ = std::move(error);
   ready_.close();
 }

@@ -169,7 +169,7 @@ std::function<void(double)> TrainingLoop::show(const char* doing, const std::sto
 void TrainingLoop::tell_epoch() {
   write_status("running");
   console_.say(report_.progress(clock()));
-  tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit.sentence)); });
+  tolerate([&] { console_.say(report_.times(clock(), stream_.report().limit)); });
 }
 
 /// What was replaced all the way ends up in no other line.

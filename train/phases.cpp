@@ -6,6 +6,8 @@
 #include <numeric>
 #include <utility>
 
+#include "data/stream.h"
+
 namespace atelier {
 namespace {
 
@@ -34,10 +36,12 @@ void PhaseReport::add(const PhaseTimes& times) {
 
 double PhaseReport::share(Phase phase) const { return of(phase).sum() / std::max(step_.sum(), 1e-9); }
 
-std::string PhaseReport::verdict(const std::string& stream) const {
+std::string PhaseReport::verdict(const Limit& stream) const {
   if (data_limits())
-    return fmt::format("data is the limit: {:.0f} % of the time goes into waiting for it ({})",
-                       100 * share(Phase::kWait), stream);
+    return fmt::format(
+        "{}: {:.0f} % of the time goes into waiting for it ({})",
+        stream.stage == "consumer" ? "data is late at times, though the stream could give more" : "data is the limit",
+        100 * share(Phase::kWait), stream.sentence);
   std::array<size_t, kPhaseNames.size()> order{};
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return phases_[a].sum() > phases_[b].sum(); });

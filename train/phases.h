@@ -13,6 +13,8 @@
 /// Where the time of a training step goes.
 namespace atelier {
 
+struct Limit;  // data/stream.h
+
 /// As the host sees it: on a GPU each phase hands over its work, and kOther waits for all of it.
 enum class Phase : uint8_t {
   kWait,       ///< for the batch
@@ -56,8 +58,8 @@ class PhaseReport {
   /// The trainer waits for more than a twentieth of its time.
   bool data_limits() const { return share(Phase::kWait) > 0.05; }
 
-  /// For a person, in one line: what limits the run. `stream` says which part of the stream the others wait for.
-  std::string verdict(const std::string& stream) const;
+  /// For a person, in one line: what limits the run, and of `stream` which part.
+  std::string verdict(const Limit& stream) const;
   /// {"step": {"mean", "p50", "p95", "max"}, "wait": {...}, ...}, seconds.
   nlohmann::ordered_json to_json() const;
 

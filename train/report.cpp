@@ -130,7 +130,7 @@ bool Report::held_out(const Clock& clock, const std::string& name, const HeldOut
   return before.empty() || before == loss.set;
 }
 
-std::string Report::times(const Clock& clock, const std::string& stream) {
+std::string Report::times(const Clock& clock, const Limit& stream) {
   const PhaseReport phases = std::exchange(phases_, {});
   const std::string verdict = phases.verdict(stream);
   write_line(clock, {{"kind", "time"},

@@ -49,9 +49,8 @@ class Report {
   bool held_out(const Clock& clock, const std::string& name, const HeldOutLoss& loss);
   /// The position of the last held-out loss; 0: there is none.
   uint64_t held_out_at() const { return held_out_at_; }
-  /// Writes where the time went since the last such line, and returns what limits the run, for a person. `stream` says
-  /// which part of the stream the others wait for.
-  std::string times(const Clock& clock, const std::string& stream);
+  /// Writes where the time went since the last such line, and returns PhaseReport::verdict.
+  std::string times(const Clock& clock, const Limit& stream);
   void samples(const Clock& clock, const Image& grid);
   /// Whether there is a grid of this position.
   bool has_samples(const Clock& clock) const;

@@ -31,7 +31,8 @@ TEST(AverageProfile, HasItsLengthAtEitherEnd) {
 }
 
 TEST(AverageProfile, IsBlendedAsNumpyDoes) {
-  for (const auto& wanted : reference()["blends"]) {
+  const nlohmann::json known = reference();
+  for (const auto& wanted : known["blends"]) {
     std::vector<Profile> kept;
     for (const double position : wanted["positions"])
       for (const double length : {0.05, 0.1}) kept.push_back({position, exponent_of_length(length)});

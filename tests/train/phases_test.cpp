@@ -5,6 +5,8 @@
 #include <numeric>
 #include <thread>
 
+#include "data/stream.h"
+
 namespace atelier {
 namespace {
 
@@ -37,11 +39,18 @@ TEST(PhaseClock, AddsUpToTheWholeTime) {
   EXPECT_EQ(times[static_cast<size_t>(Phase::kCopy)], 0);
 }
 
+Limit limit(const std::string& stage) {
+  Limit limit;
+  limit.stage = stage;
+  limit.sentence = stage + ": so and so";
+  return limit;
+}
+
 TEST(PhaseReport, SaysThatComputeIsTheLimit) {
   PhaseReport report;
   for (int i = 0; i < 100; ++i) report.add(times_of(0, 0.3, i < 50 ? 0.7 : 0.9));
   EXPECT_FALSE(report.data_limits());
-  const std::string verdict = report.verdict("the stream");
+  const std::string verdict = report.verdict(limit("network"));
   EXPECT_EQ(verdict.substr(0, verdict.find(" of a step")),
             "compute is the limit: backward 73 %, forward 27 %, wait 0 %");
   const auto json = report.to_json();
@@ -55,6 +64,11 @@ TEST(PhaseReport, SaysThatDataIsTheLimit) {
   PhaseReport report;
   report.add(times_of(0.1, 0.9, 0.9));
   EXPECT_TRUE(report.data_limits());
+  EXPECT_EQ(report.verdict(limit("network")),
+            "data is the limit: 5 % of the time goes into waiting for it (network: so and so)");
+  EXPECT_EQ(report.verdict(limit("consumer")),
+            "data is late at times, though the stream could give more: 5 % of the time goes into waiting for it "
+            "(consumer: so and so)");
   report = {};
   report.add(times_of(0.09, 0.9, 0.9));
   EXPECT_FALSE(report.data_limits());

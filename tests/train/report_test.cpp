@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/files.h"
+#include "data/stream.h"
 #include "images/decode.h"
 #include "tests/train/fixtures.h"
 
@@ -155,8 +156,9 @@ TEST(Report, SaysWhereTheTimeGoes) {
   Clock clock(8, 800);
   Report report(run.path(), kPlayers, clock, 100);
   report_steps(report, clock, 5);
-  EXPECT_EQ(report.times(clock, "network: a"),
-            "data is the limit: 25 % of the time goes into waiting for it (network: a)");
+  Limit limit;
+  limit.sentence = "network: a";
+  EXPECT_EQ(report.times(clock, limit), "data is the limit: 25 % of the time goes into waiting for it (network: a)");
   const auto line = metrics_of(run.path()).back();
   EXPECT_EQ(line["kind"], "time");
   EXPECT_EQ(line["steps"], 5);
