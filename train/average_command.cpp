@@ -66,6 +66,7 @@ int run_average(const Invocation& invocation) {
   const auto kept = open_kept_averages(run_dir, invocation, console);
   const uint64_t position = kept.back().position;
   std::vector<fs::path> targets;  // looked at before any work
+  targets.reserve(lengths.size());
   for (const double length : lengths) targets.push_back(target_of(invocation, run_dir, length, position));
   for (size_t i = 0; i < lengths.size(); ++i) {
     const double length = lengths[i];

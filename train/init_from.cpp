@@ -87,8 +87,8 @@ std::string some(const Names& names) {
 }
 
 /// Copies what fits; returns how many numbers that were.
-int64_t copy_weight(const std::string& name, torch::Tensor own, const torch::Tensor& given, const ModelSpec& spec,
-                    const InitSource& source, const Rows& rows) {
+int64_t copy_weight(const std::string& name, const torch::Tensor& own, const torch::Tensor& given,
+                    const ModelSpec& spec, const InitSource& source, const Rows& rows) {
   const bool table = is_table(name, own, spec) && is_table(name, given, source.spec) && own.size(1) == given.size(1);
   if (!given.is_floating_point() || (!table && own.sizes() != given.sizes())) return 0;
   if (!given.isfinite().all().item<bool>())

@@ -474,7 +474,8 @@ TEST_F(AtelierDataTest, TheListWithoutAFlagIsASettingToo) {
 }
 
 TEST_F(AtelierDataTest, KeysThatHaveEndedEndEveryCommandAndAreNobodysVerdict) {
-  // Threads look into a store side by side, so which image is asked for first is open: the keys end after the first one.
+  // Threads look into a store side by side, so which image is asked for first is open: the keys end after the first
+  // one.
   std::atomic<bool> has_verdict = true;
   const LoopbackServer server([&](const HttpRequest& request, HttpReply& reply) {
     if (request.path == "/b/gone.png") has_verdict = true;
