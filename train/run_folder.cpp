@@ -5,7 +5,6 @@
 #include <chrono>
 #include <fmt/format.h>
 #include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -70,11 +69,10 @@ std::optional<FileLock> acquire_lock(const fs::path& path) try {
 
 /// Where the newest checkpoint was when a trainer last said so; nothing: none was saved.
 std::optional<uint64_t> said_to_be_saved(const fs::path& path) {
-  const fs::path file = path / "status.json";
-  if (!fs::exists(file)) return std::nullopt;
-  const auto status = nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
-  if (!status.is_object() || !status.contains("saved") || !status["saved"].is_number_unsigned()) return std::nullopt;
-  return status["saved"].get<uint64_t>();
+  const auto status = written_status(path);
+  if (!status || !status->is_object()) return std::nullopt;
+  const auto saved = status->find("saved");
+  return saved != status->end() && saved->is_number_unsigned() ? std::optional(saved->get<uint64_t>()) : std::nullopt;
 }
 
 /// What `path` holds, for a run that is to start as `resume` says.
@@ -128,6 +126,12 @@ fs::path nearest_there(const fs::path& path) {
   std::error_code ignored;  // what cannot be looked at is not there
   while (!fs::exists(there, ignored) && there.has_relative_path()) there = there.parent_path();
   return there;
+}
+
+std::optional<nlohmann::json> written_status(const fs::path& path) {
+  const fs::path file = path / "status.json";
+  if (!fs::exists(file)) return std::nullopt;
+  return nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
 }
 
 std::string no_run_at(const fs::path& path) {

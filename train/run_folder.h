@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,6 +41,9 @@ struct RunFolder {
 
 /// `path`, or the nearest above it that is there.
 std::filesystem::path nearest_there(const std::filesystem::path& path);
+
+/// What the status.json of the run at `path` holds: an object, unless it is damaged. Nothing: it is not there.
+std::optional<nlohmann::json> written_status(const std::filesystem::path& path);
 
 /// What to tell who named `path` for a run that is not there.
 std::string no_run_at(const std::filesystem::path& path);

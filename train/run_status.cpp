@@ -61,13 +61,11 @@ json status_by_now(json written, std::optional<pid_t> trainer, bool locked) {
 
 json run_status(const fs::path& run_dir) {
   const bool locked = FileLock::is_held(run_dir / kLockFile);
-  const fs::path file = run_dir / "status.json";
-  if (!fs::exists(file) && !locked && !fs::is_directory(run_dir / "positions"))
-    throw std::invalid_argument(no_run_at(run_dir));
-  json written = json::object();
-  if (fs::exists(file)) written = json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
-  if (!written.is_object()) throw std::runtime_error(fmt::format("{} is damaged", file.string()));
-  return status_by_now(std::move(written), trainer_in(run_dir), locked);
+  const auto written = written_status(run_dir);
+  if (!written && !locked && !fs::is_directory(run_dir / "positions")) throw std::invalid_argument(no_run_at(run_dir));
+  if (written && !written->is_object())
+    throw std::runtime_error(fmt::format("{} is damaged", (run_dir / "status.json").string()));
+  return status_by_now(written.value_or(json::object()), trainer_in(run_dir), locked);
 }
 
 std::string status_text(const fs::path& run_dir, const json& status) {

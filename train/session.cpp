@@ -140,10 +140,8 @@ void load_newest(Session& session, const RunState& saved) {
 
 /// Whether who made the last step of the run at `path` has also drawn what comes after it.
 bool is_shown(const fs::path& path) {
-  const fs::path file = path / "status.json";
-  if (!fs::exists(file)) return true;  // of a run without its logs, such as a copy
-  const auto status = nlohmann::json::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
-  return !status.is_object() || status.value("state", nlohmann::json()) == "finished";
+  const auto status = written_status(path);  // nothing: of a run without its logs, such as a copy
+  return !status || !status->is_object() || status->value("state", nlohmann::json()) == "finished";
 }
 
 /// The pictures that a run draws would become pictures of such a list.
