@@ -38,10 +38,9 @@ double PhaseReport::share(Phase phase) const { return of(phase).sum() / std::max
 
 std::string PhaseReport::verdict(const Limit& stream) const {
   if (data_limits())
-    return fmt::format(
-        "{}: {:.0f} % of the time goes into waiting for it ({})",
-        stream.stage == "consumer" ? "data is late at times, though the stream could give more" : "data is the limit",
-        100 * share(Phase::kWait), stream.sentence);
+    return fmt::format("data is the limit: {:.0f} % of the time goes into waiting for it{} ({})",
+                       100 * share(Phase::kWait),
+                       stream.stage == "consumer" ? ", though the stream could give more" : "", stream.sentence);
   std::array<size_t, kPhaseNames.size()> order{};
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(order, [&](size_t a, size_t b) { return phases_[a].sum() > phases_[b].sum(); });

@@ -67,7 +67,7 @@ TEST(PhaseReport, SaysThatDataIsTheLimit) {
   EXPECT_EQ(report.verdict(limit("network")),
             "data is the limit: 5 % of the time goes into waiting for it (network: so and so)");
   EXPECT_EQ(report.verdict(limit("consumer")),
-            "data is late at times, though the stream could give more: 5 % of the time goes into waiting for it "
+            "data is the limit: 5 % of the time goes into waiting for it, though the stream could give more "
             "(consumer: so and so)");
   report = {};
   report.add(times_of(0.09, 0.9, 0.9));
